@@ -1,0 +1,211 @@
+//! The JSON form: a format name, a version, then the fields of [`Explanation`], one line each.
+//!
+//! Reading looks at format and version before anything else, so that a file of another kind or another
+//! version is named as such and not reported as a missing field. Fields that this version does not know are
+//! passed over. What was read or is about to be written passes [`Explanation::validate`]: JSON has no NaN
+//! (`serde_json` writes `null`), so an explanation that holds one is refused and not written.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use thiserror::Error;
+
+use crate::{Explanation, Invalid};
+
+/// The format name at the head of the JSON form.
+pub const FORMAT: &str = "spanlift.explanation";
+
+/// The version of the JSON form that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Why a text is not an explanation of this version.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// No JSON, or JSON without the fields of an explanation.
+    #[error("malformed explanation: {cause}")]
+    Json {
+        /// What the JSON reader met, with line and column.
+        cause: serde_json::Error,
+    },
+    /// JSON of another kind.
+    #[error("format: expected \"{expected}\", got {}", quoted(got.as_deref()))]
+    Format {
+        /// The format name it carries, if any.
+        got: Option<String>,
+        /// [`FORMAT`].
+        expected: &'static str,
+    },
+    /// An explanation of another version.
+    #[error("version: expected {expected}, got {got}")]
+    Version {
+        /// The version it carries.
+        got: u64,
+        /// [`VERSION`].
+        expected: u32,
+    },
+    /// The fields are there and contradict each other.
+    #[error(transparent)]
+    Invalid {
+        /// Which, and how.
+        #[from]
+        source: Invalid,
+    },
+}
+
+/// Why an explanation was not written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// It could not be read back.
+    #[error(transparent)]
+    Invalid {
+        /// Which field, and why.
+        #[from]
+        source: Invalid,
+    },
+    /// The writer failed.
+    #[error("write: {cause}")]
+    Io {
+        /// What the writer said.
+        cause: io::Error,
+    },
+}
+
+fn quoted(name: Option<&str>) -> String {
+    name.map_or_else(|| "none".to_owned(), |name| format!("{name:?}"))
+}
+
+/// What is looked at first. A version that is no number is left to the reader of the fields.
+#[derive(Deserialize)]
+struct Head {
+    format: Option<String>,
+    version: Option<serde_json::Value>,
+}
+
+impl Explanation {
+    /// The JSON form: one line a field, one line an entry of the outer lists; numbers read back exactly.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Invalid`] where [`Explanation::validate`] finds fault, a NaN among others.
+    pub fn to_json(&self) -> Result<String, WriteError> {
+        let mut bytes = Vec::new();
+        self.write_json(&mut bytes)?;
+        String::from_utf8(bytes).map_err(|cause| WriteError::Io {
+            cause: io::Error::new(io::ErrorKind::InvalidData, cause),
+        })
+    }
+
+    /// The same, into a writer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Explanation::to_json`] (nothing is written then), and [`WriteError::Io`] where the writer fails.
+    pub fn write_json(&self, mut writer: impl io::Write) -> Result<(), WriteError> {
+        self.validate()?;
+        let mut serializer = Serializer::with_formatter(&mut writer, Lines::default());
+        self.serialize(&mut serializer)
+            .map_err(|error| WriteError::Io {
+                cause: error.into(),
+            })?;
+        writer
+            .write_all(b"\n")
+            .map_err(|cause| WriteError::Io { cause })
+    }
+
+    /// Reads the JSON form and checks it with [`Explanation::validate`].
+    ///
+    /// # Errors
+    ///
+    /// Another format or version, malformed JSON, fields that contradict each other.
+    pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        let head: Head = serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
+        if head.format.as_deref() != Some(FORMAT) {
+            return Err(ReadError::Format {
+                got: head.format,
+                expected: FORMAT,
+            });
+        }
+        let version = head.version.and_then(|version| version.as_u64());
+        if let Some(got) = version.filter(|&version| version != u64::from(VERSION)) {
+            return Err(ReadError::Version {
+                got,
+                expected: VERSION,
+            });
+        }
+        let explanation: Self =
+            serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
+        explanation.validate()?;
+        Ok(explanation)
+    }
+}
+
+/// Compact JSON, except that each field of the outermost object begins a line, and each object in a list that
+/// is such a field (a token, a layer, an edge): short, and `grep` and `diff` have something to hold.
+#[derive(Default)]
+struct Lines {
+    /// How many objects and lists are open.
+    depth: usize,
+    /// Whether the value that comes next is an entry of a list that is a field of the outermost object.
+    entry: bool,
+}
+
+/// Depth inside the outermost object.
+const FIELD: usize = 1;
+/// Depth inside an object or a list that is one of its fields.
+const ENTRY: usize = 2;
+
+impl Formatter for Lines {
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.entry {
+            writer.write_all(b"\n  ")?;
+        }
+        self.depth += 1;
+        CompactFormatter.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.depth == FIELD {
+            writer.write_all(b"\n")?;
+        }
+        self.depth -= 1;
+        CompactFormatter.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        CompactFormatter.begin_object_key(writer, first)?;
+        if self.depth == FIELD {
+            writer.write_all(b"\n")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.entry = false;
+        CompactFormatter.begin_object_value(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.entry = self.depth == ENTRY;
+        CompactFormatter.begin_array_value(writer, first)
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        CompactFormatter.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        CompactFormatter.end_array(writer)
+    }
+}
