@@ -1,0 +1,63 @@
+//! From two traces to scores: targets, references, rules, one walk, and the audit of its sums.
+
+mod edges;
+mod reference;
+pub mod rules;
+mod scores;
+mod target;
+
+pub use edges::{EdgeScore, KeepEdges};
+pub use reference::{Reference, ReferenceError};
+pub use scores::{Attribution, CutSum, absolute, sum};
+pub use target::{Span, Target};
+
+use crate::model::{Bert, Layout, Trace, backward};
+use crate::ops::{Matrix, Real};
+use edges::FoundEdges;
+use rules::Rules;
+
+/// How many of the strongest edges are kept.
+pub const TOP_EDGES: usize = 200;
+
+/// One walk over packed sequences, each with its own target; METHOD section 6.
+///
+/// # Panics
+///
+/// Where there is not one target a sequence, or a target's token lies outside its sequence.
+pub fn attribute<T: Real>(
+    bert: &Bert<T>,
+    layout: &Layout,
+    input: &Trace<T>,
+    reference: &Trace<T>,
+    targets: &[Target],
+    rules: Rules,
+    keep: KeepEdges,
+) -> Vec<Attribution<T>> {
+    assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
+    let mut m_logits = Matrix::zeros(input.logits.rows(), 2);
+    for (b, target) in targets.iter().enumerate() {
+        target.add_multipliers(&mut m_logits, layout.starts[b]);
+    }
+    let mut walk = backward(
+        bert,
+        layout,
+        input,
+        reference,
+        rules,
+        &m_logits,
+        |place, scores| FoundEdges::of(place, keep, TOP_EDGES, scores),
+    );
+    let heads = bert.config.heads;
+    let split = |(b, target): (usize, &Target)| {
+        let values = [input, reference].map(|trace| target.value(&trace.logits, layout.starts[b]));
+        Attribution::split(
+            &mut walk,
+            layout,
+            b,
+            heads,
+            (values[0], values[1]),
+            TOP_EDGES,
+        )
+    };
+    targets.iter().enumerate().map(split).collect()
+}

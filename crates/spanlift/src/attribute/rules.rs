@@ -1,0 +1,166 @@
+//! The rules of a walk: for each kind of operation how a multiplier passes it, and the presets that users choose.
+
+/// Rule of a linear map y = xWᵀ + b, and of the span head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinearRule {
+    /// m_x = m_y·W; METHOD rule 1. The derivative as well.
+    Linear,
+}
+
+/// Rule of a sum (residual connection, embeddings).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SumRule {
+    /// m_y to both; METHOD rule 2. The derivative as well.
+    Identity,
+}
+
+/// Rule of the feed-forward block's activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivationRule {
+    /// Δg/Δu; METHOD rule 3 (DeepLIFT section 3.5.1).
+    Rescale,
+    /// The block as one step, positive and negative parts apart; METHOD section 4 (DeepLIFT section 3.5.2).
+    RevealCancel,
+    /// f′ at the input.
+    Gradient,
+}
+
+/// Rule of the products QKᵀ and PV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProductRule {
+    /// The Shapley value of two factors, m_a = m_y·b̄; METHOD rule 4.
+    Shapley,
+    /// m_a = m_y·b at the input.
+    Gradient,
+}
+
+/// Rule of the softmax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SoftmaxRule {
+    /// The Jacobian with p replaced by its log-mean; METHOD rule 5.
+    LogMean,
+    /// The Jacobian at the input.
+    Gradient,
+}
+
+/// Rule of LayerNorm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerNormRule {
+    /// The mean of σ and n over the two ends; METHOD rule 6.
+    MeanSigma,
+    /// The derivative at the input.
+    Gradient,
+}
+
+/// One rule for each kind of operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Linear maps and the span head.
+    pub linear: LinearRule,
+    /// Residual connections and embeddings.
+    pub sum: SumRule,
+    /// The feed-forward block's activation.
+    pub activation: ActivationRule,
+    /// QKᵀ and PV.
+    pub product: ProductRule,
+    /// Attention's softmax.
+    pub softmax: SoftmaxRule,
+    /// LayerNorm.
+    pub layer_norm: LayerNormRule,
+}
+
+/// A named row of the rules table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The method that it belongs to.
+    pub method: &'static str,
+    /// Its name among that method's rules.
+    pub name: &'static str,
+    /// The rules.
+    pub rules: Rules,
+    /// Whether every cut's scores add up to Δt.
+    pub complete: bool,
+}
+
+const DEEPLIFT: Rules = Rules {
+    linear: LinearRule::Linear,
+    sum: SumRule::Identity,
+    activation: ActivationRule::Rescale,
+    product: ProductRule::Shapley,
+    softmax: SoftmaxRule::LogMean,
+    layer_norm: LayerNormRule::MeanSigma,
+};
+
+/// DeepLIFT with *Rescale* at the activations: the default.
+pub const RESCALE: Preset = Preset {
+    method: "deeplift",
+    name: "rescale",
+    rules: DEEPLIFT,
+    complete: true,
+};
+
+/// DeepLIFT with *RevealCancel* in the feed-forward blocks.
+pub const REVEAL_CANCEL: Preset = Preset {
+    method: "deeplift",
+    name: "reveal-cancel",
+    rules: Rules {
+        activation: ActivationRule::RevealCancel,
+        ..DEEPLIFT
+    },
+    complete: true,
+};
+
+/// The derivative at the input: m·Δx is Gradient × Input against the reference, and adds up only to first order.
+pub const GRADIENT: Preset = Preset {
+    method: "gradient",
+    name: "gradient",
+    rules: Rules {
+        activation: ActivationRule::Gradient,
+        product: ProductRule::Gradient,
+        softmax: SoftmaxRule::Gradient,
+        layer_norm: LayerNormRule::Gradient,
+        ..DEEPLIFT
+    },
+    complete: false,
+};
+
+/// All presets.
+pub const PRESETS: [Preset; 3] = [RESCALE, REVEAL_CANCEL, GRADIENT];
+
+impl Rules {
+    /// (operation, rule) for each kind of operation, as an `Explanation` names them.
+    #[must_use]
+    pub fn names(self) -> [(&'static str, &'static str); 6] {
+        let linear = match self.linear {
+            LinearRule::Linear => "linear",
+        };
+        let sum = match self.sum {
+            SumRule::Identity => "identity",
+        };
+        let activation = match self.activation {
+            ActivationRule::Rescale => "rescale",
+            ActivationRule::RevealCancel => "reveal-cancel",
+            ActivationRule::Gradient => "gradient",
+        };
+        let product = match self.product {
+            ProductRule::Shapley => "shapley",
+            ProductRule::Gradient => "gradient",
+        };
+        let softmax = match self.softmax {
+            SoftmaxRule::LogMean => "log-mean",
+            SoftmaxRule::Gradient => "gradient",
+        };
+        let layer_norm = match self.layer_norm {
+            LayerNormRule::MeanSigma => "mean-sigma",
+            LayerNormRule::Gradient => "gradient",
+        };
+        [
+            ("linear", linear),
+            ("sum", sum),
+            ("activation", activation),
+            ("product", product),
+            ("softmax", softmax),
+            ("layer_norm", layer_norm),
+        ]
+    }
+}

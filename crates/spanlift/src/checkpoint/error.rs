@@ -1,0 +1,263 @@
+//! What can be wrong with a checkpoint.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use super::files::{CONFIG, TOKENIZER, TOKENIZER_CONFIG, VOCAB, WEIGHTS};
+
+/// Why a checkpoint was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The path is there, and it is a file.
+    #[error("`{}`: expected a checkpoint folder, got a file", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder or one of its files cannot be had.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Everything that is wrong with the files, in one error.
+    #[error(
+        "`{source_name}` is no checkpoint of a BERT question-answering model: {}",
+        list(problems)
+    )]
+    Invalid {
+        /// The folder, or the embedded model's name.
+        source_name: String,
+        /// At least one: those of the config, then of the weights, then of the tokenizer.
+        problems: Vec<Problem>,
+    },
+}
+
+fn list(problems: &[Problem]) -> String {
+    let mut text = match problems.len() {
+        1 => String::from("1 problem"),
+        n => format!("{n} problems"),
+    };
+    for problem in problems {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {problem}");
+    }
+    text
+}
+
+/// One thing that is wrong with a checkpoint's files.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A file that must be there is not.
+    #[error("{file}: missing")]
+    MissingFile {
+        /// Its name.
+        file: &'static str,
+    },
+    /// The weights are there in a format that is not read.
+    #[error(
+        "{WEIGHTS}: missing; {found} is there, but that format is not read yet: convert it with the transformers library, \
+         AutoModelForQuestionAnswering.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True, \
+         max_shard_size=\"100GB\")"
+    )]
+    OtherFormat {
+        /// The file that is there.
+        found: &'static str,
+    },
+    /// Neither of the two forms of a tokenizer is complete.
+    #[error("{TOKENIZER}: missing, and so is its substitute, {VOCAB} with {TOKENIZER_CONFIG}: {}", tokenizer_got(*vocab, *config))]
+    MissingTokenizer {
+        /// `vocab.txt` is there.
+        vocab: bool,
+        /// `tokenizer_config.json` is there.
+        config: bool,
+    },
+    /// More bytes than such a file can reasonably have.
+    #[error("{file}: expected at most {limit} bytes, got more")]
+    TooLarge {
+        /// Its name.
+        file: &'static str,
+        /// The most bytes that are read.
+        limit: u64,
+    },
+    /// A text file is not UTF-8.
+    #[error("{file}: not UTF-8: byte {offset} starts no character")]
+    NotUtf8 {
+        /// Its name.
+        file: &'static str,
+        /// The first byte that belongs to no character.
+        offset: usize,
+    },
+    /// A JSON file is not JSON.
+    #[error("{file}: not JSON at line {line}, column {column}: {reason}")]
+    NotJson {
+        /// Its name.
+        file: &'static str,
+        /// From 1.
+        line: usize,
+        /// From 1; 0 where the line is empty.
+        column: usize,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A JSON file holds something else than an object.
+    #[error("{file}: expected a JSON object, got {got}")]
+    NotAnObject {
+        /// Its name.
+        file: &'static str,
+        /// What it holds.
+        got: String,
+    },
+    /// A field that has no default is missing.
+    #[error("{file}: `{field}`: expected {expected}, got no such field")]
+    MissingField {
+        /// The file's name.
+        file: &'static str,
+        /// The field.
+        field: &'static str,
+        /// What would do.
+        expected: String,
+    },
+    /// A field holds a value of another type, out of bounds, or that means a model which is not this one.
+    #[error("{file}: `{field}`: expected {expected}, got {got}")]
+    Field {
+        /// The file's name.
+        file: &'static str,
+        /// The field.
+        field: &'static str,
+        /// What would do.
+        expected: String,
+        /// What stands there.
+        got: String,
+    },
+    /// The weights' file cannot be taken apart.
+    #[error("{WEIGHTS}: not a whole safetensors file ({bytes} bytes): {reason}")]
+    Header {
+        /// The file's size.
+        bytes: usize,
+        /// What the safetensors library said.
+        reason: String,
+    },
+    /// None of the tensors belongs to a BERT encoder.
+    #[error(
+        "{WEIGHTS}: no tensor of a BERT encoder: expected names as `bert.embeddings.word_embeddings.weight`, \
+         got {count} tensors{}", for_example(example.as_deref())
+    )]
+    NoEncoder {
+        /// How many tensors there are.
+        count: usize,
+        /// The first of them, by name.
+        example: Option<String>,
+    },
+    /// The layers of the file are not those of the config.
+    #[error("{WEIGHTS}: `encoder.layer`: expected {expected} layers, as {CONFIG} says, got {got}")]
+    Layers {
+        /// `num_hidden_layers`.
+        expected: usize,
+        /// How many, and which.
+        got: String,
+    },
+    /// A tensor is missing.
+    #[error("{WEIGHTS}: `{tensor}`: expected a tensor of shape {shape}, got none")]
+    MissingTensor {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        shape: String,
+    },
+    /// A tensor has another shape than the config gives it.
+    #[error("{WEIGHTS}: `{tensor}`: expected shape {expected}, got {got}")]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// With the config's sizes; `?` where the config does not say.
+        expected: String,
+        /// In the file.
+        got: String,
+    },
+    /// A tensor's numbers are of a type that is not read.
+    #[error("{WEIGHTS}: `{tensor}`: expected F32, F16 or BF16, got {got}")]
+    Dtype {
+        /// Its name.
+        tensor: String,
+        /// Its type.
+        got: String,
+    },
+    /// A tensor holds infinite numbers or NaN.
+    #[error(
+        "{WEIGHTS}: `{tensor}`: expected finite numbers, got {count} of {of} infinite or NaN, the first at index {first}"
+    )]
+    NonFinite {
+        /// Its name.
+        tensor: String,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        of: usize,
+        /// The first, counted through the rows.
+        first: usize,
+    },
+    /// A tensor inside the encoder or the head that BERT does not have: the model computes something else.
+    #[error(
+        "{WEIGHTS}: `{tensor}`: BERT has no such tensor, so the model would compute something else without it"
+    )]
+    UnexpectedTensor {
+        /// Its name.
+        tensor: String,
+    },
+    /// There is an encoder and no head.
+    #[error(
+        "{WEIGHTS}: `qa_outputs`: this is an encoder without a question-answering head: fine-tune it for question answering \
+         (for example as BertForQuestionAnswering), or take a checkpoint that has `qa_outputs.weight`"
+    )]
+    NoHead,
+    /// The tokenizer cannot be made.
+    #[error("{file}: no tokenizer: {reason}")]
+    Tokenizer {
+        /// The file it is made from.
+        file: &'static str,
+        /// What the tokenizers library said.
+        reason: String,
+    },
+    /// The vocabulary has no token of that name.
+    #[error("{file}: `{role}`: expected `{name}` in the vocabulary, got no such token")]
+    SpecialToken {
+        /// The file that holds the vocabulary.
+        file: &'static str,
+        /// `cls_token` or `sep_token`.
+        role: &'static str,
+        /// The token's text.
+        name: String,
+    },
+    /// A token has no row in the embedding table.
+    #[error(
+        "{file}: expected ids below {rows}, the rows of `word_embeddings`, got {id} for token `{token}`"
+    )]
+    VocabularyTooLarge {
+        /// The file that holds the vocabulary.
+        file: &'static str,
+        /// The largest id.
+        id: u32,
+        /// Its token.
+        token: String,
+        /// The rows there are.
+        rows: usize,
+    },
+}
+
+fn tokenizer_got(vocab: bool, config: bool) -> String {
+    match (vocab, config) {
+        (true, _) => format!("{VOCAB} is there, {TOKENIZER_CONFIG} is not"),
+        (_, true) => format!("{TOKENIZER_CONFIG} is there, {VOCAB} is not"),
+        _ => String::from("none of the three is there"),
+    }
+}
+
+fn for_example(example: Option<&str>) -> String {
+    example.map_or_else(String::new, |name| format!(", such as `{name}`"))
+}

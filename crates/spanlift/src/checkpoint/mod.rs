@@ -1,0 +1,99 @@
+//! From a Hugging Face checkpoint to a [`Bert`] and its [`Vocabulary`]: the one border that weights cross.
+//!
+//! | file | what is read |
+//! | --- | --- |
+//! | `config.json` | the sizes and choices of a `BertConfig`; anything that would be another function is refused |
+//! | `model.safetensors` | F32, F16 or BF16, widened to `T`; names with the prefix `bert.` or without |
+//! | `tokenizer.json` | as it is, but for its truncation and padding, which are switched off |
+//! | `vocab.txt` + `tokenizer_config.json` | WordPiece, where there is no `tokenizer.json` |
+//!
+//! Everything that is wrong with a checkpoint is reported in one error ([`CheckpointError::Invalid`]); after [`load`]
+//! the sizes agree, every weight is finite and every token has its row, and nothing behind it checks again.
+
+mod config;
+mod error;
+mod files;
+mod json;
+mod map;
+mod tensors;
+mod tree;
+mod vocabulary;
+
+pub use error::{CheckpointError, Problem};
+
+use std::path::Path;
+
+use crate::encode::Vocabulary;
+use crate::model::Bert;
+use crate::ops::Real;
+
+/// Where a checkpoint comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// A folder as Hugging Face's `save_pretrained` writes it. The model is named after it.
+    Folder(&'a Path),
+    /// The files themselves, as a program carries them.
+    Embedded {
+        /// The model's name.
+        name: &'a str,
+        /// `config.json`.
+        config: &'a [u8],
+        /// `model.safetensors`.
+        weights: &'a [u8],
+        /// `tokenizer.json`.
+        tokenizer: &'a [u8],
+        /// `tokenizer_config.json`.
+        tokenizer_config: Option<&'a [u8]>,
+    },
+}
+
+/// A model that is ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Checkpoint<T> {
+    /// The weights.
+    pub bert: Bert<T>,
+    /// The tokenizer and its special tokens.
+    pub vocabulary: Vocabulary,
+    /// What was passed over or overruled, a line each: nothing that changes the model's function.
+    pub notes: Vec<String>,
+}
+
+/// Reads and checks a checkpoint.
+///
+/// # Errors
+///
+/// [`CheckpointError::Read`] and [`CheckpointError::NotAFolder`] where the files cannot be had, otherwise
+/// [`CheckpointError::Invalid`] with everything that is wrong with them.
+pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointError> {
+    let mut problems = Vec::new();
+    let mut notes = Vec::new();
+    let files = files::open(source, &mut problems)?;
+
+    let mut sizes = config::Sizes::default();
+    let mut config = None;
+    if let Some(bytes) = &files.config {
+        (sizes, config) = config::read(bytes, &files.name, &mut problems);
+    }
+    let mut weights = None;
+    if let Some(bytes) = files.weights.as_deref() {
+        weights = tree::read::<T>(bytes, &sizes, config.as_ref(), &mut problems, &mut notes);
+    }
+    let rows = weights
+        .as_ref()
+        .map(|weights| weights.embeddings.word_embeddings.rows())
+        .filter(|&rows| rows > 0)
+        .or(sizes.vocabulary);
+    let vocabulary = vocabulary::read(&files, rows, sizes.positions, &mut problems, &mut notes);
+
+    match (config, weights, vocabulary) {
+        (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => Ok(Checkpoint {
+            bert: weights.with(config),
+            vocabulary,
+            notes,
+        }),
+        _ => Err(CheckpointError::Invalid {
+            source_name: files.source_name,
+            problems,
+        }),
+    }
+}

@@ -1,0 +1,51 @@
+//! What can be wrong with a question and a passage.
+
+use spanlift_explanation::Part;
+
+/// Why a question and a passage cannot be put to the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The question has no token.
+    #[error("the question: expected at least one token, got none in {characters} characters")]
+    EmptyQuestion {
+        /// The question's characters: blanks and control characters, if any.
+        characters: usize,
+    },
+    /// The passage has no token.
+    #[error("the passage: expected at least one token, got none in {characters} characters")]
+    EmptyPassage {
+        /// The passage's characters: blanks and control characters, if any.
+        characters: usize,
+    },
+    /// The tokenizer gave up.
+    #[error("the {}: the tokenizer failed: {reason}", name(*part))]
+    Tokenizer {
+        /// On which text.
+        part: Part,
+        /// What the tokenizers library said.
+        reason: String,
+    },
+    /// The question leaves no room for the passage.
+    #[error(
+        "the question has {question_tokens} tokens and with three special tokens fills a window of {max_tokens}: \
+         expected at most {} tokens, so that one of the passage fits", max_tokens.saturating_sub(4)
+    )]
+    NoRoom {
+        /// Tokens of the question.
+        question_tokens: usize,
+        /// Tokens of a window: what was asked for, or the model's own limit where that is smaller.
+        max_tokens: usize,
+    },
+    /// Windows that never move on.
+    #[error("the stride: expected at least 1 token, got 0")]
+    ZeroStride,
+}
+
+fn name(part: Part) -> &'static str {
+    match part {
+        Part::Special => "special token",
+        Part::Question => "question",
+        Part::Passage => "passage",
+    }
+}

@@ -1,0 +1,30 @@
+//! The operations of the encoder, one file each: formula, shapes, forward, multipliers, tests.
+//!
+//! | operation | rule of METHOD section 3 |
+//! | --- | --- |
+//! | [`linear`] | 1, and 7 for the span head |
+//! | [`sum`], [`embedding`] | 2 |
+//! | [`activation`] | 3; [`feed_forward`] is section 4 |
+//! | [`attention`] | 4 |
+//! | [`softmax`] | 5 |
+//! | [`layer_norm`] | 6 |
+//!
+//! All take and give [`Matrix`]; [`product`] alone knows `gemm`.
+
+pub mod activation;
+pub mod attention;
+pub mod contribution;
+mod elementary;
+pub mod embedding;
+pub mod feed_forward;
+pub mod layer_norm;
+pub mod linear;
+mod matrix;
+pub mod product;
+mod real;
+mod rows;
+pub mod softmax;
+pub mod sum;
+
+pub use matrix::Matrix;
+pub use real::Real;

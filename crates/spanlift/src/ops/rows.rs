@@ -1,0 +1,122 @@
+//! Loops over rows: spread over the pool, and compiled for the widest vectors that the machine has.
+
+use rayon::prelude::*;
+
+use super::{Matrix, Real};
+
+/// Rows that one task takes: enough to be worth a task.
+const ROWS: usize = 8;
+
+/// Runs `f(i, row i of y)` for each row, over the pool.
+pub(crate) fn each_row<T, F>(y: &mut Matrix<T>, f: F)
+where
+    T: Copy + Default + Send + Sync,
+    F: Fn(usize, &mut [T]) + Sync,
+{
+    let cols = y.cols();
+    if cols == 0 {
+        return;
+    }
+    y.data_mut()
+        .par_chunks_mut(ROWS * cols)
+        .enumerate()
+        .for_each(|(chunk, rows)| {
+            for (i, row) in rows.chunks_exact_mut(cols).enumerate() {
+                f(chunk * ROWS + i, row);
+            }
+        });
+}
+
+/// Runs `f(i, row i of y, element i of v)` for each row, over the pool; `v` has one element a row.
+pub(crate) fn each_row_with<T, U, F>(y: &mut Matrix<T>, v: &mut [U], f: F)
+where
+    T: Copy + Default + Send + Sync,
+    U: Send,
+    F: Fn(usize, &mut [T], &mut U) + Sync,
+{
+    let cols = y.cols();
+    if cols == 0 {
+        return;
+    }
+    y.data_mut()
+        .par_chunks_mut(ROWS * cols)
+        .zip(v.par_chunks_mut(ROWS))
+        .enumerate()
+        .for_each(|(chunk, (rows, v))| {
+            for (i, (row, v)) in rows.chunks_exact_mut(cols).zip(v).enumerate() {
+                f(chunk * ROWS + i, row, v);
+            }
+        });
+}
+
+/// `f(i)` for each row number, over the pool, in order.
+pub(crate) fn map_rows<U, F>(rows: usize, f: F) -> Vec<U>
+where
+    U: Send,
+    F: Fn(usize) -> U + Sync + Send,
+{
+    (0..rows)
+        .into_par_iter()
+        .with_min_len(ROWS)
+        .map(f)
+        .collect()
+}
+
+/// Partial sums that are kept apart so that a sum can run in vector registers; their number, not the
+/// machine's vector width, fixes the order of additions.
+pub(crate) const LANES: usize = 16;
+
+/// Sum of `f(i)` for i in 0..n, in [`LANES`] partial sums.
+#[inline(always)]
+pub(crate) fn lane_sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let whole = n - n % LANES;
+    let mut at = 0;
+    while at < whole {
+        for lane in 0..LANES {
+            lanes[lane] += f(at + lane);
+        }
+        at += LANES;
+    }
+    for lane in 0..n - whole {
+        lanes[lane] += f(whole + lane);
+    }
+    fold(lanes)
+}
+
+/// Adds the partial sums up as a tree.
+#[inline(always)]
+pub(crate) fn fold<T: Real>(mut lanes: [T; LANES]) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            let other = lanes[lane + half];
+            lanes[lane] += other;
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// Defines a function whose loops are compiled for AVX-512, AVX2 or NEON as well, and taken where the machine
+/// has it. What the body calls must be `inline(always)` down to its arithmetic.
+macro_rules! vectorised {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime, $t:ident: $bound:ident>(
+        $($arg:ident: $ty:ty),* $(,)?
+    ) -> $out:ty $body:block) => {
+        $(#[$meta])*
+        $vis fn $name<$life, $t: $bound>($($arg: $ty),*) -> $out {
+            struct Call<$life, $t: $bound> { $($arg: $ty),* }
+            impl<$life, $t: $bound> pulp::NullaryFnOnce for Call<$life, $t> {
+                type Output = $out;
+                #[inline(always)]
+                fn call(self) -> $out {
+                    let Self { $($arg),* } = self;
+                    $body
+                }
+            }
+            pulp::Arch::new().dispatch(Call { $($arg),* })
+        }
+    };
+}
+pub(crate) use vectorised;

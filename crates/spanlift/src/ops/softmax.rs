@@ -1,0 +1,206 @@
+//! p_j = exp(s_j − log Z), over each row; METHOD rule 5.
+//!
+//! Multiplier: with the logarithmic mean ℓ_j = (p_j − p0_j)/(ln p_j − ln p0_j) and Λ = Σ ℓ_j,
+//! m_s = ℓ ⊙ (m_p − ⟨ℓ, m_p⟩/Λ). It is Rescale on exp: since Σ Δp = 0, Δlog Z = ⟨ℓ, Δs⟩/Λ exactly.
+//! At p0 = p it is the softmax Jacobian.
+//!
+//! Shapes: rows of S key positions.
+
+use super::Real;
+use super::rows::{LANES, lane_sum, vectorised};
+
+vectorised! {
+    /// One row: the scores `s` become ln p in place, and `p` the probabilities. ln p = (s − max) − ln Z.
+    pub fn forward<'a, T: Real>(s: &'a mut [T], p: &'a mut [T]) -> () {
+        let n = s.len();
+        let p = &mut p[..n];
+        let mut lanes = [s[0]; LANES];
+        let whole = n - n % LANES;
+        let mut at = 0;
+        while at < whole {
+            for lane in 0..LANES {
+                lanes[lane] = lanes[lane].max(s[at + lane]);
+            }
+            at += LANES;
+        }
+        for lane in 0..n - whole {
+            lanes[lane] = lanes[lane].max(s[whole + lane]);
+        }
+        let mut max = lanes[0];
+        for lane in lanes {
+            max = max.max(lane);
+        }
+        for j in 0..n {
+            s[j] -= max;
+            p[j] = s[j].exp();
+        }
+        let z = lane_sum(n, |j| p[j]);
+        let log_z = z.ln();
+        for j in 0..n {
+            p[j] = p[j] / z;
+            s[j] -= log_z;
+        }
+    }
+}
+
+/// (p − p0)/(ln p − ln p0), from both p and both ln p.
+///
+/// |ln p − ln p0| < 1: √p·√p0·sinh(x)/x at half the difference; the series' first term left out is below
+/// 5e-17 of the sum.
+#[inline(always)]
+fn log_mean<T: Real>(p: T, log_p: T, p0: T, log_p0: T) -> T {
+    let d = log_p - log_p0;
+    let x2 = T::of(0.25) * d * d;
+    let mut sinh = T::ONE;
+    // Nested from the last term: 1 + x²/(2·3)·(1 + x²/(4·5)·(1 + …)).
+    for k in [156.0, 110.0, 72.0, 42.0, 20.0, 6.0] {
+        sinh = T::ONE + x2 * T::of(1.0 / k) * sinh;
+    }
+    let near = p.sqrt() * p0.sqrt() * sinh;
+    let far = (p - p0) / d;
+    if d.abs() < T::ONE { near } else { far }
+}
+
+vectorised! {
+    /// One row: m_p becomes m_s in place; gives ⟨ℓ, m_p⟩/Λ, the centre that was taken off. `scratch` has the
+    /// row's length.
+    pub fn multiplier<'a, T: Real>(
+        p: &'a [T],
+        log_p: &'a [T],
+        p0: &'a [T],
+        log_p0: &'a [T],
+        m: &'a mut [T],
+        scratch: &'a mut [T],
+    ) -> T {
+        let n = m.len();
+        let (p, log_p, p0, log_p0) = (&p[..n], &log_p[..n], &p0[..n], &log_p0[..n]);
+        let l = &mut scratch[..n];
+        for j in 0..n {
+            l[j] = log_mean(p[j], log_p[j], p0[j], log_p0[j]);
+        }
+        let total = lane_sum(n, |j| l[j]);
+        let centre = lane_sum(n, |j| l[j] * m[j]) / total;
+        for j in 0..n {
+            m[j] = l[j] * (m[j] - centre);
+        }
+        centre
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule 5 as it stands, in f64, without the series.
+    fn plain(s: &[f64], s0: &[f64], m: &[f64]) -> (Vec<f64>, f64) {
+        let log_p = |s: &[f64]| -> Vec<f64> {
+            let max = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let log_z = s.iter().map(|s| (s - max).exp()).sum::<f64>().ln();
+            s.iter().map(|s| s - max - log_z).collect()
+        };
+        let (log_p, log_p0) = (log_p(s), log_p(s0));
+        let l: Vec<f64> = log_p
+            .iter()
+            .zip(&log_p0)
+            .map(|(&a, &b)| {
+                if a == b {
+                    a.exp()
+                } else {
+                    b.exp() * (a - b).exp_m1() / (a - b)
+                }
+            })
+            .collect();
+        let centre = l.iter().zip(m).map(|(l, m)| l * m).sum::<f64>() / l.iter().sum::<f64>();
+        (
+            l.iter().zip(m).map(|(l, m)| l * (m - centre)).collect(),
+            centre,
+        )
+    }
+
+    fn rows(n: usize, spread: f64, step: f64) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let s: Vec<f64> = (0..n)
+            .map(|j| spread * (1.0 + 7.3 * j as f64).sin())
+            .collect();
+        let s0 = (0..n)
+            .map(|j| s[j] + step * (2.0 + 3.1 * j as f64).cos())
+            .collect();
+        (
+            s,
+            s0,
+            (0..n).map(|j| (5.0 + 1.7 * j as f64).sin()).collect(),
+        )
+    }
+
+    fn ours<T: Real>(s: &[f64], s0: &[f64], m: &[f64]) -> (Vec<f64>, Vec<f64>, f64) {
+        let n = s.len();
+        let run = |s: &[f64]| {
+            let mut log_p: Vec<T> = s.iter().map(|&s| T::of(s)).collect();
+            let mut p = vec![T::ZERO; n];
+            forward(&mut log_p, &mut p);
+            (log_p, p)
+        };
+        let ((log_p, p), (log_p0, p0)) = (run(s), run(s0));
+        let mut m: Vec<T> = m.iter().map(|&m| T::of(m)).collect();
+        let centre = multiplier(&p, &log_p, &p0, &log_p0, &mut m, &mut vec![T::ZERO; n]);
+        let wide = |v: Vec<T>| v.into_iter().map(T::f64).collect();
+        (wide(p), wide(m), centre.f64())
+    }
+
+    #[test]
+    fn equals_the_plain_rule_at_every_length_spread_and_step() {
+        for n in [1, 2, 15, 16, 17, 31, 200] {
+            for spread in [0.1, 3.0, 60.0, 900.0] {
+                for step in [0.0, 1e-7, 1e-3, 0.3, 0.99, 1.01, 5.0, 300.0] {
+                    let (s, s0, m) = rows(n, spread, step);
+                    let (want, centre) = plain(&s, &s0, &m);
+                    let (_, got, got_centre) = ours::<f64>(&s, &s0, &m);
+                    for j in 0..n {
+                        assert!(
+                            (got[j] - want[j]).abs() < 1e-12,
+                            "{n} {spread} {step}: {} {}",
+                            got[j],
+                            want[j]
+                        );
+                    }
+                    assert!((got_centre - centre).abs() < 1e-12);
+                    // In f32 the scores themselves are rounded, by up to 900 · 6e-8: the plain rule takes the same.
+                    let narrow =
+                        |v: &[f64]| v.iter().map(|&x| f64::from(x as f32)).collect::<Vec<_>>();
+                    let (want, _) = plain(&narrow(&s), &narrow(&s0), &narrow(&m));
+                    let (_, got, _) = ours::<f32>(&s, &s0, &m);
+                    let bound = 3e-6 + 3e-7 * (spread + step);
+                    for j in 0..n {
+                        assert!(
+                            (got[j] - want[j]).abs() < bound,
+                            "f32 {n} {spread} {step}: {} {}",
+                            got[j],
+                            want[j]
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shares_out_the_whole_change_of_the_probabilities() {
+        let (s, s0, m) = rows(40, 4.0, 2.5);
+        let ((p, got, _), (p0, ..)) = (ours::<f64>(&s, &s0, &m), ours::<f64>(&s0, &s, &m));
+        let through: f64 = (0..40).map(|j| got[j] * (s[j] - s0[j])).sum();
+        let whole: f64 = (0..40).map(|j| m[j] * (p[j] - p0[j])).sum();
+        assert!((through - whole).abs() < 1e-13, "{through} {whole}");
+        assert!(whole.abs() > 1e-3);
+    }
+
+    #[test]
+    fn is_the_softmax_jacobian_where_input_and_reference_agree() {
+        let (s, _, m) = rows(9, 2.0, 0.0);
+        let (p, got, _) = ours::<f64>(&s, &s, &m);
+        for j in 0..9 {
+            let want: f64 = (0..9)
+                .map(|i| m[i] * p[i] * (f64::from(u8::from(i == j)) - p[j]))
+                .sum();
+            assert!((got[j] - want).abs() < 1e-15);
+        }
+    }
+}
