@@ -1,0 +1,73 @@
+//! Text for a terminal: the answer and whether the sums hold, every cut, the heads and the strongest edges.
+//!
+//! With colour a cut is the window's own text, each token on the colour of its score; without, a line with
+//! its strongest words. Both say the same: the answer stands in brackets, cells carry a number, and no line holds
+//! an escape sequence unless the options ask for colour. No line is wider than the page.
+
+mod cuts;
+mod head;
+mod ledger;
+mod number;
+mod page;
+
+use spanlift_explanation::Explanation;
+
+use page::Page;
+
+/// The narrowest page: a label and a number beside it.
+const NARROWEST: usize = 24;
+
+/// What the terminal can do and what the reader wants. The program finds both out; nothing here looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalOptions {
+    /// Columns of the page; fewer than 24 count as 24.
+    pub width: usize,
+    /// Which colours the terminal knows.
+    pub colour: ColourDepth,
+    /// What a full colour stands for.
+    pub scale: Scale,
+}
+
+impl Default for TerminalOptions {
+    /// 80 columns, no colour, a scale a cut.
+    fn default() -> Self {
+        Self {
+            width: 80,
+            colour: ColourDepth::None,
+            scale: Scale::Layer,
+        }
+    }
+}
+
+/// Which colours a terminal knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColourDepth {
+    /// None: a pipe, or a user who set `NO_COLOR`.
+    None,
+    /// The fixed 240 of 256.
+    Ansi256,
+    /// Eight bits a channel.
+    TrueColour,
+}
+
+/// What a full colour stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// The largest |score| of the same cut, as in the figures of Arkhangelskaia & Dutta 2019.
+    Layer,
+    /// The largest |score| of all cuts: they can be compared.
+    Shared,
+}
+
+/// The explanation as text, each line ended by a newline.
+///
+/// Nothing in the question, the passage or the vocabulary reaches the terminal as a control: see the source of
+/// `text.rs`. An explanation that did not pass [`Explanation::validate`] is shown as far as it goes.
+#[must_use]
+pub fn terminal(explanation: &Explanation, options: &TerminalOptions) -> String {
+    let mut page = Page::new(options.width.max(NARROWEST), options.colour);
+    head::head(&mut page, explanation);
+    cuts::show(&mut page, explanation, options);
+    ledger::show(&mut page, explanation);
+    page.into_text()
+}
