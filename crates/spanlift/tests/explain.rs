@@ -1,0 +1,627 @@
+//! From text to Explanation: windows, chosen spans, references, batches, and each error.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests panic to fail"
+)]
+
+mod tiny;
+
+use std::path::{Path, PathBuf};
+
+use spanlift::answer::AnswerOptions;
+use spanlift::attribute::rules::{GRADIENT, REVEAL_CANCEL};
+use spanlift::attribute::{KeepEdges, Reference, ReferenceError};
+use spanlift::check::{DRAWS, WORDS};
+use spanlift::checkpoint::Source;
+use spanlift::{ExplainError, Explained, Explainer, Item, Options};
+use spanlift_explanation::{Explanation, Part, TargetKind};
+
+const QUESTION: &str = "who moved the bridge ?";
+const PASSAGE: &str =
+    "the mayor moved the old bridge to the harbour . the keeper painted the tower .";
+
+fn folder(model: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/oracle")
+        .join(model)
+}
+
+fn explainer(model: &str) -> Explainer<f64> {
+    Explainer::load(Source::Folder(&folder(model))).unwrap()
+}
+
+fn explain(options: &Options) -> Result<Explained<f64>, ExplainError> {
+    explainer("four-layers").explain(QUESTION, PASSAGE, options)
+}
+
+fn explanation(options: &Options) -> Explanation {
+    let explained = explain(options).unwrap();
+    explained.explanation.validate().unwrap();
+    assert!(explained.explanation.completeness.holds);
+    explained.explanation
+}
+
+/// 160 words, of which a window of 64 tokens holds a third.
+fn long_passage() -> String {
+    [PASSAGE; 10].join(" ")
+}
+
+#[test]
+fn only_replaced_words_score_at_the_words_and_in_map_1() {
+    for (reference, replaced) in [
+        (Reference::Unk, [false, true, true]),
+        (Reference::Mask, [false, true, true]),
+        (Reference::Mean, [false, true, true]),
+        (Reference::Zero, [true, true, true]),
+        (Reference::Passage, [false, false, true]),
+        (Reference::Question, [false, true, false]),
+    ] {
+        let got = explanation(&Options {
+            reference: reference.clone(),
+            ..Options::default()
+        });
+        assert_eq!(got.method.reference, reference.name());
+        for (i, token) in got.tokens.iter().enumerate() {
+            let part = [Part::Special, Part::Question, Part::Passage];
+            let replaced = part
+                .iter()
+                .zip(replaced)
+                .any(|(&p, r)| r && p == token.part);
+            assert_eq!(
+                got.word_score[i] != 0.0,
+                replaced,
+                "{} {i}",
+                reference.name()
+            );
+            assert_eq!(
+                got.layers[0].score[i] != 0.0,
+                replaced,
+                "{} {i}",
+                reference.name()
+            );
+            assert!(got.layers[1].score.iter().all(|&score| score != 0.0));
+        }
+    }
+}
+
+#[test]
+fn several_references_are_averaged() {
+    let ids = explain(&Options::default()).unwrap().encoding.ids;
+    let filled = |id: u32| -> Vec<u32> {
+        ids.iter()
+            .map(|&i| if i == 2 || i == 3 { i } else { id })
+            .collect()
+    };
+    let with = |lists: Vec<Vec<u32>>| {
+        explanation(&Options {
+            reference: Reference::Tokens(lists),
+            ..Options::default()
+        })
+    };
+    // [MASK] is id 4, [UNK] 1: as lists, they are the references of those names.
+    let mask = explanation(&Options::default());
+    assert_eq!(with(vec![filled(4)]).layers, mask.layers);
+    let unk = explanation(&Options {
+        reference: Reference::Unk,
+        ..Options::default()
+    });
+    let both = with(vec![filled(4), filled(1)]);
+    assert_eq!(
+        (both.method.references, both.method.reference.as_str()),
+        (2, "tokens")
+    );
+    let mean = |a: f32, b: f32| 0.5 * (a + b);
+    let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-6, "{a} {b}");
+    assert!((both.target.delta - 0.5 * (mask.target.delta + unk.target.delta)).abs() < 1e-12);
+    for (l, layer) in both.layers.iter().enumerate() {
+        for i in 0..ids.len() {
+            near(
+                layer.score[i],
+                mean(mask.layers[l].score[i], unk.layers[l].score[i]),
+            );
+            near(
+                layer.positive[i],
+                mean(mask.layers[l].positive[i], unk.layers[l].positive[i]),
+            );
+        }
+    }
+    for l in 0..4 {
+        for a in 0..3 {
+            near(
+                both.heads.score[l][a],
+                mean(mask.heads.score[l][a], unk.heads.score[l][a]),
+            );
+        }
+        assert!((both.mlp[l] - 0.5 * (mask.mlp[l] + unk.mlp[l])).abs() < 1e-12);
+    }
+    // The strongest edges are the mean's.
+    let all = |reference| {
+        let options = Options {
+            reference,
+            edges: KeepEdges::All,
+            ..Options::default()
+        };
+        explain(&options).unwrap().edges.unwrap()
+    };
+    let (a, b) = (all(Reference::Mask), all(Reference::Unk));
+    let top = &both.top_edges[0];
+    let at = |edges: &Vec<Vec<spanlift::ops::attention::Edges<f64>>>| {
+        let head = &edges[top.layer - 1][top.head - 1];
+        (
+            head.pattern.row(top.query)[top.key],
+            head.content.row(top.query)[top.key],
+        )
+    };
+    near(top.pattern, (0.5 * (at(&a).0 + at(&b).0)) as f32);
+    near(top.content, (0.5 * (at(&a).1 + at(&b).1)) as f32);
+}
+
+#[test]
+fn top_edges_are_the_strongest_of_all() {
+    let options = Options {
+        edges: KeepEdges::All,
+        attention: true,
+        ..Options::default()
+    };
+    let got = explain(&options).unwrap();
+    let mut all: Vec<f64> = got
+        .edges
+        .iter()
+        .flatten()
+        .flatten()
+        .flat_map(|e| e.pattern.data().iter().zip(e.content.data()))
+        .map(|(p, c)| (p + c).abs())
+        .collect();
+    all.sort_by(|a, b| b.total_cmp(a));
+    assert_eq!(got.explanation.top_edges.len(), 200);
+    for (edge, want) in got.explanation.top_edges.iter().zip(all) {
+        assert!((f64::from(edge.pattern + edge.content).abs() - want).abs() < 1e-6);
+    }
+    for heads in &got.attention {
+        for row in heads
+            .iter()
+            .flat_map(|head| (0..head.rows()).map(|i| head.row(i)))
+        {
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+    let none = explain(&Options {
+        edges: KeepEdges::None,
+        ..Options::default()
+    })
+    .unwrap();
+    assert!(
+        none.explanation.top_edges.is_empty() && none.edges.is_none() && none.attention.is_empty()
+    );
+}
+
+#[test]
+fn a_given_answer_is_explained_in_place_of_the_model_s() {
+    let own = explanation(&Options::default());
+    let given = explanation(&Options {
+        answer: Some("old bridge".to_owned()),
+        ..Options::default()
+    });
+    assert_eq!(given.answer.text, "old bridge");
+    assert_eq!((given.answer.start, given.answer.end), (Some(20), Some(30)));
+    assert_eq!(given.tokens[given.target.start_token].text, "old");
+    assert_eq!(given.tokens[given.target.end_token].text, "bridge");
+    assert!((given.answer.score - given.target.value).abs() < 1e-12);
+    assert_eq!(given.candidates, own.candidates);
+    // Twice in the passage: the place with the higher score.
+    let the = explanation(&Options {
+        answer: Some("the".to_owned()),
+        ..Options::default()
+    });
+    let places = [7, 10, 14, 17, 20];
+    assert!(places.contains(&the.target.start_token));
+    let none = explanation(&Options {
+        answer: Some(String::new()),
+        ..Options::default()
+    });
+    assert!(!none.answer.has_answer && none.answer.text.is_empty() && none.answer.start.is_none());
+    assert_eq!((none.target.start_token, none.target.end_token), (0, 0));
+    assert!((none.target.value - own.answer.null_score).abs() < 1e-12);
+}
+
+#[test]
+fn versus_is_the_difference_of_two_spans() {
+    let span = |text: &str| {
+        explanation(&Options {
+            answer: Some(text.to_owned()),
+            ..Options::default()
+        })
+    };
+    for other in ["keeper", ""] {
+        let versus = explanation(&Options {
+            target: TargetKind::Versus,
+            versus: Some(other.to_owned()),
+            answer: Some("mayor".to_owned()),
+            ..Options::default()
+        });
+        let (a, b) = (span("mayor"), span(other));
+        assert!((versus.target.value - (a.target.value - b.target.value)).abs() < 1e-12);
+        // The walk is linear in u and v: so are the scores.
+        for (l, layer) in versus.layers.iter().enumerate() {
+            for (i, score) in layer.score.iter().enumerate() {
+                assert!((score - (a.layers[l].score[i] - b.layers[l].score[i])).abs() < 1e-5);
+            }
+        }
+        assert_eq!(versus.target.versus.unwrap().text, other);
+    }
+}
+
+#[test]
+fn margin_is_the_best_span_minus_no_answer_also_where_there_is_none() {
+    for null_threshold in [1e9, -1e9] {
+        let answering = AnswerOptions {
+            null_threshold,
+            ..AnswerOptions::default()
+        };
+        let got = explanation(&Options {
+            target: TargetKind::Margin,
+            answering,
+            ..Options::default()
+        });
+        assert_eq!(got.answer.has_answer, null_threshold > 0.0);
+        let best = &got.candidates[0];
+        assert_eq!(
+            (got.target.start_token, got.target.end_token),
+            (best.start_token, best.end_token)
+        );
+        assert!((got.target.value - (best.score - got.answer.null_score)).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_long_passage_is_answered_over_all_windows_and_the_answer_s_is_explained() {
+    let explainer = explainer("four-layers");
+    let passage = long_passage();
+    let answering = AnswerOptions {
+        stride: 20,
+        null_threshold: 1e9,
+        ..AnswerOptions::default()
+    };
+    let options = Options {
+        answering,
+        ..Options::default()
+    };
+    let got = explainer
+        .explain(QUESTION, &passage, &options)
+        .unwrap()
+        .explanation;
+    got.validate().unwrap();
+    assert!(got.completeness.holds);
+    // 160 passage tokens; 56 fit beside 5 of the question and 3 special ones: 0, 20, …, 120 reach the end.
+    assert_eq!(got.window.count, 7);
+    assert!(got.tokens.len() <= 64);
+    let text: String = passage
+        .chars()
+        .skip(got.answer.start.unwrap())
+        .take(got.answer.end.unwrap() - got.answer.start.unwrap())
+        .collect();
+    assert_eq!(got.answer.text, text);
+    // No window alone has a better span, and the null score is the smallest of all.
+    let mut nulls = Vec::new();
+    for index in 0..7 {
+        let words: Vec<&str> = passage.split(' ').skip(20 * index).take(56).collect();
+        let alone = explainer
+            .answer(QUESTION, &words.join(" "), &answering)
+            .unwrap();
+        assert!(alone.answer.score <= got.answer.score + 1e-12);
+        if index == got.window.index {
+            assert!((alone.answer.score - got.answer.score).abs() < 1e-12);
+        }
+        nulls.push(alone.answer.null_score);
+    }
+    let least = nulls.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!((least - got.answer.null_score).abs() < 1e-12);
+    // No answer: the window of that score is explained.
+    let answering = AnswerOptions {
+        null_threshold: -1e9,
+        ..answering
+    };
+    let none = explainer.explain(
+        QUESTION,
+        &passage,
+        &Options {
+            answering,
+            ..Options::default()
+        },
+    );
+    let none = none.unwrap().explanation;
+    assert_eq!(nulls[none.window.index], least);
+    assert!((none.target.value - least).abs() < 1e-12);
+    let answers = explainer.answer(QUESTION, &passage, &answering).unwrap();
+    assert_eq!((answers.windows, &answers.answer), (7, &none.answer));
+}
+
+#[test]
+fn versus_moves_to_a_window_that_holds_both() {
+    let explainer = explainer("four-layers");
+    // "spring" stands once, at the end; "mayor" everywhere.
+    let passage = format!("{} spring", long_passage());
+    let options = |answer: &str, versus: &str| Options {
+        target: TargetKind::Versus,
+        answer: Some(answer.to_owned()),
+        versus: Some(versus.to_owned()),
+        answering: AnswerOptions {
+            stride: 20,
+            ..AnswerOptions::default()
+        },
+        ..Options::default()
+    };
+    let got = explainer
+        .explain(QUESTION, &passage, &options("mayor", "spring"))
+        .unwrap();
+    let got = got.explanation;
+    assert_eq!(got.window.index, got.window.count - 1);
+    assert_eq!(got.tokens[got.target.start_token].text, "mayor");
+    assert_eq!(
+        got.tokens[got.target.versus.unwrap().start_token].text,
+        "spring"
+    );
+    // Too far apart for any window.
+    let passage = format!("winter {} spring", long_passage());
+    let error = explainer
+        .explain(QUESTION, &passage, &options("winter", "spring"))
+        .unwrap_err();
+    assert!(
+        matches!(error, ExplainError::FarApart { max_tokens: 64, .. }),
+        "{error}"
+    );
+    // Longer than any window.
+    let error = explainer
+        .explain(QUESTION, &passage, &options(&long_passage(), "spring"))
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ExplainError::NotInWindow {
+                field: "answer",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_batch_gives_what_each_gives_alone_and_an_error_stays_its_own() {
+    let explainer = explainer("sharp");
+    let long = long_passage();
+    let items = [
+        Item {
+            question: QUESTION,
+            passage: PASSAGE,
+        },
+        Item {
+            question: "",
+            passage: PASSAGE,
+        },
+        Item {
+            question: "where is the school ?",
+            passage: &long,
+        },
+        Item {
+            question: "when was the tower opened ?",
+            passage: "the old tower opened in 1893 .",
+        },
+    ];
+    let options = Options {
+        preset: REVEAL_CANCEL,
+        ..Options::default()
+    };
+    let together = explainer.explain_batch(&items, &options);
+    assert_eq!(together.len(), 4);
+    for (item, together) in items.iter().zip(together) {
+        let alone = explainer.explain(item.question, item.passage, &options);
+        match (together, alone) {
+            (Ok(a), Ok(b)) => {
+                let (a, b) = (a.explanation, b.explanation);
+                assert_eq!((&a.tokens, &a.answer.text), (&b.tokens, &b.answer.text));
+                for (a, b) in a.layers.iter().zip(&b.layers) {
+                    for (a, b) in a.score.iter().zip(&b.score) {
+                        assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{a} {b}");
+                    }
+                }
+            }
+            (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string()),
+            (a, b) => panic!("{} {}", a.is_ok(), b.is_ok()),
+        }
+    }
+    assert!(explainer.explain_batch(&[], &options).is_empty());
+}
+
+#[test]
+fn the_gradient_preset_says_that_its_sums_do_not_hold() {
+    let got = explain(&Options {
+        preset: GRADIENT,
+        ..Options::default()
+    })
+    .unwrap()
+    .explanation;
+    assert_eq!(
+        (
+            got.method.name.as_str(),
+            got.method.rules["softmax"].as_str()
+        ),
+        ("gradient", "gradient")
+    );
+    assert!(!got.completeness.holds && got.completeness.worst > 1e-3);
+}
+
+#[test]
+fn the_check_masks_words_and_repeats_itself() {
+    let explainer = explainer("four-layers");
+    let explained = explainer
+        .explain(QUESTION, PASSAGE, &Options::default())
+        .unwrap();
+    let check = explainer.check(&explained).unwrap();
+    assert_eq!((check.words.len(), check.draws.len()), (WORDS, DRAWS));
+    assert_eq!(check, explainer.check(&explained).unwrap());
+    // The drop by hand: the highest scores, masked in the text itself.
+    let mut ranked: Vec<usize> = (0..explained.encoding.ids.len())
+        .filter(|&i| explained.encoding.tokens[i].part != Part::Special)
+        .collect();
+    let score = |i: &usize| explained.explanation.word_score[*i];
+    ranked.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let mut ids = explained.encoding.ids.clone();
+    ranked[..WORDS].iter().for_each(|&i| ids[i] = 4);
+    let tokens = Reference::Tokens(vec![ids]);
+    let masked = explanation(&Options {
+        reference: tokens,
+        ..Options::default()
+    });
+    assert!(
+        (masked.target.delta - check.drop).abs() < 1e-9,
+        "{} {}",
+        masked.target.delta,
+        check.drop
+    );
+    assert_eq!(
+        check.holds(),
+        check.draws.iter().filter(|&&d| check.drop > d).count() >= 9
+    );
+}
+
+#[test]
+fn each_error_names_what_is_wrong() {
+    let error = |options: Options| explain(&options).unwrap_err();
+    let answer = |text: &str| Options {
+        answer: Some(text.to_owned()),
+        ..Options::default()
+    };
+    let versus = |text: Option<&str>, answer: &str| Options {
+        target: TargetKind::Versus,
+        versus: text.map(str::to_owned),
+        answer: Some(answer.to_owned()),
+        ..Options::default()
+    };
+    let tokens = |lists| Options {
+        reference: Reference::Tokens(lists),
+        ..Options::default()
+    };
+    let message = |options| error(options).to_string();
+    assert!(message(answer("castle")).starts_with("answer: expected a text of the passage"));
+    assert!(
+        message(versus(Some("castle"), "mayor"))
+            .starts_with("versus: expected a text of the passage")
+    );
+    assert!(matches!(
+        error(versus(None, "mayor")),
+        ExplainError::NoVersus
+    ));
+    assert!(matches!(
+        error(versus(Some("mayor"), "mayor")),
+        ExplainError::SameSpan { .. }
+    ));
+    let reference = |options| match error(options) {
+        ExplainError::Reference(error) => error,
+        other => panic!("{other}"),
+    };
+    assert_eq!(reference(tokens(vec![])), ReferenceError::NoList);
+    assert_eq!(
+        reference(tokens(vec![vec![2; 24], vec![2; 5]])),
+        ReferenceError::Length {
+            list: 1,
+            expected: 24,
+            got: 5
+        }
+    );
+    let mut ids = vec![2; 24];
+    ids[7] = 56;
+    assert_eq!(
+        reference(tokens(vec![ids])),
+        ReferenceError::Id {
+            list: 0,
+            at: 7,
+            id: 56,
+            rows: 56
+        }
+    );
+    assert!(matches!(
+        explainer("sharp").explain(QUESTION, "", &Options::default()),
+        Err(ExplainError::Encode(_))
+    ));
+}
+
+/// A tiny checkpoint, some of whose files are replaced.
+fn tiny(change: impl Fn(tiny::Tiny) -> tiny::Tiny) -> Explainer<f32> {
+    let folder = tempfile::tempdir().unwrap();
+    change(tiny::Tiny::new()).write(folder.path());
+    Explainer::load(Source::Folder(folder.path())).unwrap()
+}
+
+#[test]
+fn a_vocabulary_without_the_token_refuses_the_reference() {
+    // `[MASK]` and `[PAD]` are renamed in a vocabulary that keeps its length.
+    let words = tiny::WORDS.map(|word| match word {
+        "[MASK]" => "masked",
+        "[PAD]" => "padded",
+        word => word,
+    });
+    let lowered = r#"{"do_lower_case": true, "tokenizer_class": "BertTokenizer"}"#;
+    let explainer = tiny(|tiny| {
+        tiny.without("tokenizer.json")
+            .file("vocab.txt", words.join("\n"))
+            .file("tokenizer_config.json", lowered)
+    });
+    for (reference, token) in [
+        (Reference::Mask, "[MASK]"),
+        (Reference::Passage, "[MASK]"),
+        (Reference::Pad, "[PAD]"),
+    ] {
+        let options = Options {
+            reference,
+            ..Options::default()
+        };
+        let error = explainer.explain("where is the tower ?", "the old cafe .", &options);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains(&format!("needs the token {token}"))
+        );
+    }
+    let options = Options {
+        reference: Reference::Zero,
+        ..Options::default()
+    };
+    let explained = explainer
+        .explain("where is the tower ?", "the old cafe .", &options)
+        .unwrap();
+    assert!(
+        explainer
+            .check(&explained)
+            .unwrap_err()
+            .to_string()
+            .contains("[MASK]")
+    );
+}
+
+#[test]
+fn numbers_that_overflow_are_an_error() {
+    let explainer = tiny(|tiny| {
+        let huge = |tiny: tiny::Tiny, at| tiny.set("qa_outputs.weight", at, 3e38);
+        (0..2 * tiny::HIDDEN).fold(tiny, huge)
+    });
+    let error = explainer.explain(
+        "where is the tower ?",
+        "the old cafe .",
+        &Options::default(),
+    );
+    let error = error.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ExplainError::NotFinite {
+                precision: "f32",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
