@@ -1,0 +1,271 @@
+//! What can be typed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+use spanlift::Options;
+use spanlift::answer::AnswerOptions;
+use spanlift::attribute::Reference;
+use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
+use spanlift_explanation::TargetKind;
+use spanlift_render::Scale as RenderScale;
+
+/// Why did a BERT question-answering model give its answer?
+///
+/// DeepLIFT once back through the whole network: a signed score for every token at every layer and every attention
+/// head, and at each layer the scores add up exactly.
+///
+/// Exit codes: 0 done; 1 done, but a check failed or sums did not hold; 2 bad input or failure.
+#[derive(Debug, Parser)]
+#[command(name = "spanlift", version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Explain(Box<ExplainArgs>),
+    Audit(AuditArgs),
+}
+
+/// Answer a question about a passage and show why
+#[derive(Debug, Group)]
+pub(crate) struct ExplainArgs {
+    /// The question
+    #[arg(required_unless_present = "data")]
+    pub(crate) question: Option<String>,
+    /// The passage: a UTF-8 text file, or - for standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    pub(crate) passage: Option<PathBuf>,
+    /// Take question and passage from a SQuAD file (plain or gzip)
+    #[arg(long, value_name = "FILE", requires = "id", conflicts_with_all = ["question", "passage"])]
+    pub(crate) data: Option<PathBuf>,
+    /// The question's id in that file
+    #[arg(long, requires = "data")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or tokens:FILE (JSON: a list of
+    /// token ids, or several to average)
+    #[arg(long, default_value = "mask")]
+    pub(crate) reference: String,
+    /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
+    #[arg(long, value_enum, default_value_t = TargetArg::Span)]
+    pub(crate) target: TargetArg,
+    /// Explain the answer against another span of the passage ("" for no answer)
+    #[arg(long, value_name = "TEXT", conflicts_with = "target")]
+    pub(crate) versus: Option<String>,
+    /// Explain this span of the passage in place of the model's own answer ("" for no answer)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) answer: Option<String>,
+    /// How many of the best spans to keep
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    pub(crate) n_best: usize,
+    /// Colours: a scale for each layer, as in the paper, or one for all
+    #[arg(long, value_enum, default_value_t = ScaleArg::Layer)]
+    pub(crate) scale: ScaleArg,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = ColourArg::Auto)]
+    pub(crate) color: ColourArg,
+    /// Mask the five words with the highest scores and compare the target's drop with random words (exit code 1 where
+    /// they do not beat nine of ten draws)
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write the explanation to a file; its name's ending chooses the format: .json
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub(crate) outputs: Vec<PathBuf>,
+    /// Write all edge scores: pattern.LAYER and content.LAYER, (heads, tokens, tokens) each, layers from 1
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) edges: Option<PathBuf>,
+    /// Write the attention probabilities: attention.LAYER, (heads, tokens, tokens) each, layers from 1
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) attention: Option<PathBuf>,
+}
+
+/// Explain the questions of a SQuAD file and report how exactly the scores add up
+#[derive(Debug, Group)]
+pub(crate) struct AuditArgs {
+    /// A SQuAD file (plain or gzip)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Only the first N questions
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<usize>,
+    /// What to compare the input with; several, separated by commas, are audited in turn
+    #[arg(long, value_delimiter = ',', default_value = "mask")]
+    pub(crate) reference: Vec<String>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// What both commands take.
+#[derive(Debug, Group)]
+pub(crate) struct CommonArgs {
+    /// A Hugging Face checkpoint folder; without it the embedded default model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// DeepLIFT's rule for the feed-forward blocks
+    #[arg(long, value_enum, default_value_t = RuleArg::Rescale)]
+    pub(crate) rule: RuleArg,
+    /// No answer where its score leads the best span's by more than this (at 0, by nothing or more)
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true, value_parser = finite)]
+    pub(crate) null_threshold: f64,
+    /// The longest window, in tokens
+    #[arg(long, value_name = "N", default_value_t = 384, value_parser = at_least_one)]
+    pub(crate) max_tokens: usize,
+    /// Passage tokens from the start of one window to the next
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
+    pub(crate) stride: usize,
+    /// Arithmetic
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub(crate) precision: PrecisionArg,
+    /// Threads; without it one for each core
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TargetArg {
+    Span,
+    Start,
+    End,
+    Margin,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RuleArg {
+    /// Δg/Δu
+    Rescale,
+    /// Positive and negative parts apart: about twice the absolute sum, further from Integrated Gradients
+    RevealCancel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ScaleArg {
+    Layer,
+    Shared,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ColourArg {
+    /// Where standard output is a terminal that has them
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PrecisionArg {
+    F32,
+    F64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+/// More than any machine of today has cores, and few enough to be started in a moment.
+const MOST_THREADS: usize = 512;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (1..=MOST_THREADS).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() => Ok(x),
+        _ => Err("expected a finite number".to_owned()),
+    }
+}
+
+impl ScaleArg {
+    pub(crate) fn scale(self) -> RenderScale {
+        match self {
+            Self::Layer => RenderScale::Layer,
+            Self::Shared => RenderScale::Shared,
+        }
+    }
+}
+
+impl RuleArg {
+    fn preset(self) -> Preset {
+        match self {
+            Self::Rescale => RESCALE,
+            Self::RevealCancel => REVEAL_CANCEL,
+        }
+    }
+}
+
+impl CommonArgs {
+    /// Starts the pool of threads that everything runs on.
+    pub(crate) fn start_threads(&self) -> anyhow::Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0));
+        pool.build_global()
+            .context("--threads: the threads could not be started")
+    }
+
+    /// The options that both commands share.
+    pub(crate) fn options(&self, reference: Reference) -> Options {
+        Options {
+            answering: AnswerOptions {
+                null_threshold: self.null_threshold,
+                max_tokens: self.max_tokens,
+                stride: self.stride,
+                ..AnswerOptions::default()
+            },
+            reference,
+            preset: self.rule.preset(),
+            ..Options::default()
+        }
+    }
+}
+
+impl ExplainArgs {
+    /// Every file to be written, with the option that asks for it.
+    pub(crate) fn targets(&self) -> Vec<(&'static str, &Path)> {
+        let outputs = self.outputs.iter().map(|path| ("--output", path));
+        let edges = self.edges.iter().map(|path| ("--edges", path));
+        let attention = self.attention.iter().map(|path| ("--attention", path));
+        let all = outputs.chain(edges).chain(attention);
+        all.map(|(option, path)| (option, path.as_path())).collect()
+    }
+
+    pub(crate) fn kind(&self) -> TargetKind {
+        match (&self.versus, self.target) {
+            (Some(_), _) => TargetKind::Versus,
+            (None, TargetArg::Span) => TargetKind::Span,
+            (None, TargetArg::Start) => TargetKind::Start,
+            (None, TargetArg::End) => TargetKind::End,
+            (None, TargetArg::Margin) => TargetKind::Margin,
+        }
+    }
+}
+
+/// The reference that was typed: a name, or `tokens:FILE`.
+pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
+    if let Some(file) = typed.strip_prefix("tokens:") {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("--reference: `{file}` cannot be read"))?;
+        let one = serde_json::from_str::<Vec<u32>>(&text).map(|ids| vec![ids]);
+        let lists = one.or_else(|_| serde_json::from_str(&text)).with_context(|| {
+            format!("--reference: `{file}`: expected a JSON list of token ids, or a list of such lists")
+        })?;
+        return Ok(Reference::Tokens(lists));
+    }
+    let named = Reference::named(typed);
+    ensure!(
+        named.is_some(),
+        "--reference: expected {} or tokens:FILE, got `{typed}`",
+        Reference::NAMES.join(", ")
+    );
+    Ok(named.unwrap_or_default())
+}

@@ -1,0 +1,19 @@
+//! The program `spanlift`: why did the model give this answer?
+
+mod args;
+mod audit;
+mod explain;
+mod model;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    output::exit_code(match args.command {
+        args::Command::Explain(args) => explain::run(&args),
+        args::Command::Audit(args) => audit::run(&args),
+    })
+}

@@ -1,0 +1,152 @@
+//! What leaves the program: text, files and the exit code.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use spanlift_render::ColourDepth;
+
+use crate::args::ColourArg;
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Done,
+    /// It is done, and a check failed.
+    Negative,
+}
+
+impl Outcome {
+    /// Negative where either is.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Done { other } else { self }
+    }
+}
+
+/// 0 done, 1 done with a negative outcome, 2 bad input or failure. A reader that went away is no failure.
+pub(crate) fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Negative) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&format!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    io.into_iter()
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Results, to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("standard output")
+}
+
+/// Everything else, to standard error; nobody reading it is no reason to stop.
+fn line(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Something that the user may want to know.
+pub(crate) fn note(text: &str) {
+    line(&format!("note: {text}"));
+}
+
+/// Something that the user must not overlook.
+pub(crate) fn warn(text: &str) {
+    line(&format!("WARNING: {text}"));
+}
+
+/// The colours that standard output can show.
+pub(crate) fn colour_depth(asked: ColourArg) -> ColourDepth {
+    let stdout = supports_color::Stream::Stdout;
+    match asked {
+        ColourArg::Never => ColourDepth::None,
+        ColourArg::Auto if !io::stdout().is_terminal() => ColourDepth::None,
+        ColourArg::Auto => match supports_color::on(stdout) {
+            Some(level) if level.has_16m => ColourDepth::TrueColour,
+            Some(level) if level.has_256 => ColourDepth::Ansi256,
+            _ => ColourDepth::None,
+        },
+        // Through a pipe the terminal behind it is unknown: 256 colours are shown by nearly all.
+        ColourArg::Always => match supports_color::on(stdout) {
+            Some(level) if level.has_16m => ColourDepth::TrueColour,
+            _ if std::env::var("COLORTERM").is_ok_and(|v| v == "truecolor" || v == "24bit") => {
+                ColourDepth::TrueColour
+            }
+            _ => ColourDepth::Ansi256,
+        },
+    }
+}
+
+/// Columns of the terminal; 80 where there is none.
+pub(crate) fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// Checks before the work is done that every file can be written, and that each is another one.
+pub(crate) fn check_targets(targets: &[(&str, &Path)]) -> anyhow::Result<()> {
+    let mut seen = Vec::new();
+    for (option, path) in targets {
+        let name = path.display();
+        ensure!(
+            !path.is_dir(),
+            "{option}: `{name}`: expected a file, got a folder"
+        );
+        let folder = folder(path);
+        ensure!(
+            folder.is_dir(),
+            "{option}: `{name}` cannot be written: there is no folder `{}`",
+            folder.display()
+        );
+        tempfile::NamedTempFile::new_in(folder)
+            .with_context(|| format!("{option}: `{name}` cannot be written"))?;
+        let place = (folder.canonicalize()?, path.file_name());
+        ensure!(
+            !seen.contains(&place),
+            "{option}: `{name}`: expected a file of its own, but it is asked for twice"
+        );
+        seen.push(place);
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Writes a whole file, or nothing: to a temporary file beside it, then renamed.
+pub(crate) fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .permissions(permissions())
+            .tempfile_in(folder(path))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("{option}: `{}` cannot be written", path.display()))
+}
+
+/// Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}

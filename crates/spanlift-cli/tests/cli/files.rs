@@ -1,0 +1,138 @@
+//! The files that `explain` writes.
+
+use std::fs;
+
+use safetensors::Dtype;
+
+use crate::desk::{Desk, Tensor, tensors};
+
+#[test]
+fn edges_and_attention_hold_every_layer_and_agree_with_the_json() {
+    let desk = Desk::new();
+    desk.add_model("four", "four-layers");
+    for (precision, dtype, close) in [("f32", Dtype::F32, 1e-5), ("f64", Dtype::F64, 1e-6)] {
+        let found = desk.explanation_of(
+            "four",
+            &[
+                "--precision",
+                precision,
+                "--edges",
+                "edges",
+                "--attention",
+                "attention.st",
+            ],
+        );
+        let (edges, attention) = (
+            tensors(&desk.read("edges")),
+            tensors(&desk.read("attention.st")),
+        );
+        let names: Vec<&String> = edges.keys().collect();
+        let expected = [
+            "content.1",
+            "content.2",
+            "content.3",
+            "content.4",
+            "pattern.1",
+            "pattern.2",
+            "pattern.3",
+            "pattern.4",
+        ];
+        assert_eq!(names, expected);
+        let names: Vec<&String> = attention.keys().collect();
+        assert_eq!(
+            names,
+            ["attention.1", "attention.2", "attention.3", "attention.4"]
+        );
+        let (a, s) = (3, found.tokens.len());
+        for tensor in edges.values().chain(attention.values()) {
+            assert_eq!(
+                (tensor.dtype, tensor.shape.as_slice()),
+                (dtype, &[a, s, s][..])
+            );
+        }
+        let rows = |tensor: &Tensor| -> Vec<f64> {
+            tensor
+                .numbers()
+                .chunks(s)
+                .map(|row| row.iter().sum())
+                .collect()
+        };
+        for layer in 1..=4 {
+            for row in rows(&attention[&format!("attention.{layer}")]) {
+                assert!((row - 1.0).abs() < close, "attention sums to {row}");
+            }
+            let pattern = rows(&edges[&format!("pattern.{layer}")]);
+            let content = rows(&edges[&format!("content.{layer}")]);
+            let by_token = found.heads.by_token[layer - 1].concat();
+            for (query, by_token) in by_token.iter().enumerate() {
+                let edges = pattern[query] + content[query];
+                assert!(
+                    (edges - f64::from(*by_token)).abs() < close,
+                    "{edges} is not {by_token}"
+                );
+            }
+        }
+        // The strongest of the JSON are the strongest of all.
+        let at = |kind: &str, layer: usize, head: usize, query: usize, key: usize| {
+            edges[&format!("{kind}.{layer}")].numbers()[((head - 1) * s + query) * s + key]
+        };
+        let mut all = Vec::new();
+        for layer in 1..=4 {
+            let pattern = edges[&format!("pattern.{layer}")].numbers();
+            let content = edges[&format!("content.{layer}")].numbers();
+            all.extend(pattern.iter().zip(content).map(|(p, c)| (p + c).abs()));
+        }
+        all.sort_by(|a, b| b.total_cmp(a));
+        assert_eq!(found.top_edges.len(), 200);
+        for (edge, strength) in found.top_edges.iter().zip(all) {
+            let place = (edge.layer, edge.head, edge.query, edge.key);
+            let of = |kind| at(kind, place.0, place.1, place.2, place.3);
+            assert!(
+                (of("pattern") - f64::from(edge.pattern)).abs() < close,
+                "{edge:?}"
+            );
+            assert!(
+                (of("content") - f64::from(edge.content)).abs() < close,
+                "{edge:?}"
+            );
+            assert!((f64::from(edge.pattern + edge.content).abs() - strength).abs() < close);
+        }
+    }
+}
+
+#[test]
+fn several_outputs_are_all_written_and_an_old_one_is_replaced() {
+    let desk = Desk::new();
+    desk.write("old.json", "x".repeat(1 << 20));
+    desk.explain(&["-o", "old.json", "--output", "new.json"])
+        .succeeded();
+    desk.read_explanation("new.json");
+    assert_eq!(desk.read("old.json"), desk.read("new.json"));
+    let names: Vec<_> = desk.listing().into_keys().collect();
+    assert_eq!(
+        names.len(),
+        9,
+        "model/ with its four files, two texts, two outputs: {names:?}"
+    );
+}
+
+#[test]
+fn the_same_run_writes_the_same_bytes() {
+    let desk = Desk::new();
+    let more = ["--edges", "e", "--attention", "a", "-o", "x.json"];
+    desk.explain(&more).succeeded();
+    let first = desk.listing();
+    desk.explain(&more).succeeded();
+    assert!(desk.listing() == first);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_written_file_has_the_permissions_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::new();
+    desk.explain(&["-o", "x.json"]).succeeded();
+    let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode();
+    assert_eq!(mode("x.json"), mode("tower.txt"));
+}

@@ -1,0 +1,17 @@
+//! The program as a user runs it: in a folder of its own, with what is typed, and what comes back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests panic to fail"
+)]
+
+mod audit;
+mod bad_input;
+mod checkpoints;
+mod default_model;
+mod desk;
+mod explain;
+mod files;
+mod mutations;
+mod terminal;
