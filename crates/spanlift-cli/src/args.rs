@@ -239,6 +239,24 @@ impl ExplainArgs {
         all.map(|(option, path)| (option, path.as_path())).collect()
     }
 
+    /// Every file to be read that a result could take the place of.
+    pub(crate) fn inputs(&self) -> Vec<&Path> {
+        [&self.passage, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
+
+    /// Where question and passage come from, for an error that is theirs.
+    pub(crate) fn source(&self) -> String {
+        match (&self.data, &self.id, &self.passage) {
+            (Some(data), Some(id), _) => format!("question `{id}` of `{}`", data.display()),
+            (_, _, Some(passage)) => format!("`{}`", passage.display()),
+            _ => "the question".to_owned(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> TargetKind {
         match (&self.versus, self.target) {
             (Some(_), _) => TargetKind::Versus,

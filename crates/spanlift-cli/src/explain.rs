@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
             path.display()
         );
     }
-    output::check_targets(&args.targets())?;
+    output::check_targets(&args.targets(), &args.inputs())?;
     let texts = texts(args)?;
     args.common.start_threads()?;
     match args.common.precision {
@@ -101,7 +101,9 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
         KeepEdges::Strongest
     };
     options.attention = args.attention.is_some();
-    let explained = explainer.explain(&texts.question, &texts.passage, &options)?;
+    let explained = explainer
+        .explain(&texts.question, &texts.passage, &options)
+        .with_context(|| args.source())?;
     let explanation = &explained.explanation;
 
     let shown = TerminalOptions {

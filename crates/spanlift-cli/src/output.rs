@@ -1,7 +1,7 @@
 //! What leaves the program: text, files and the exit code.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -97,8 +97,12 @@ pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
-/// Checks before the work is done that every file can be written, and that each is another one.
-pub(crate) fn check_targets(targets: &[(&str, &Path)]) -> anyhow::Result<()> {
+/// Checks before the work is done that every file can be written, that each is another one, and none an input.
+pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyhow::Result<()> {
+    let inputs: Vec<PathBuf> = inputs
+        .iter()
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
     let mut seen = Vec::new();
     for (option, path) in targets {
         let name = path.display();
@@ -120,6 +124,11 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)]) -> anyhow::Result<()> {
             "{option}: `{name}`: expected a file of its own, but it is asked for twice"
         );
         seen.push(place);
+        let is_input = path.canonicalize().is_ok_and(|path| inputs.contains(&path));
+        ensure!(
+            !is_input,
+            "{option}: `{name}`: expected a file other than the input"
+        );
     }
     Ok(())
 }
@@ -134,19 +143,15 @@ fn folder(path: &Path) -> &Path {
 /// Writes a whole file, or nothing: to a temporary file beside it, then renamed.
 pub(crate) fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .permissions(permissions())
-            .tempfile_in(folder(path))?;
+        let mut builder = tempfile::Builder::new();
+        // Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder(path))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };
     write().with_context(|| format!("{option}: `{}` cannot be written", path.display()))
-}
-
-/// Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
-#[cfg(unix)]
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }

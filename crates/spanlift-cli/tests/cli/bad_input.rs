@@ -52,7 +52,7 @@ fn a_text_without_a_token_is_refused() {
             "--model",
             "model",
         ];
-        desk.refuses(&ask, &["the passage", "at least one token"]);
+        desk.refuses(&ask, &["`blank.txt`", "the passage", "at least one token"]);
     }
     for blank in ["", " ", "\n"] {
         let ask = [
@@ -114,6 +114,17 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
             "model",
         ];
         desk.refuses(&[&ask[..], options].concat(), words);
+    }
+}
+
+#[test]
+fn an_output_does_not_take_the_place_of_the_input() {
+    let desk = Desk::new();
+    for file in ["tower.txt", "./tower.txt"] {
+        desk.refuses_to_explain(
+            &["--edges", file],
+            &["--edges", file, "other than the input"],
+        );
     }
 }
 

@@ -28,8 +28,8 @@ pub enum EncodeError {
     },
     /// The question leaves no room for the passage.
     #[error(
-        "the question has {question_tokens} tokens and with three special tokens fills a window of {max_tokens}: \
-         expected at most {} tokens, so that one of the passage fits", max_tokens.saturating_sub(4)
+        "the question has {question_tokens} tokens: with three special tokens and one of the passage expected a \
+         window of at least {} tokens, got {max_tokens}", question_tokens + 4
     )]
     NoRoom {
         /// Tokens of the question.
