@@ -138,14 +138,18 @@ pub struct Answer {
     pub start_token: usize,
     /// Last token of the span in the explained window (inclusive); 0 for no answer.
     pub end_token: usize,
-    /// Start logit plus end logit of the best span, also when there is no answer.
+    /// Start logit plus end logit of the best span over all windows, also when there is no answer; of the given span where
+    /// the caller chose one.
     pub score: f64,
     /// Start logit plus end logit of `[CLS]`: the smallest over all windows.
     pub null_score: f64,
-    /// False where the model says that the passage holds no answer.
+    /// False where the model says that the passage holds no answer, or the caller asked for no answer to be explained.
     pub has_answer: bool,
-    /// Softmax over the candidates and the null answer.
+    /// Softmax over the candidates and the null answer: of this answer, so for no answer that of the null answer.
     pub probability: f64,
+    /// Whether the caller chose this answer; the model's own is then the first of the candidates, or no answer.
+    #[serde(default)]
+    pub given: bool,
 }
 
 /// One of the n best spans.
@@ -206,7 +210,7 @@ pub enum TargetKind {
     Start,
     /// End logit alone.
     End,
-    /// Best span minus null score: why an answer at all.
+    /// Best span minus null score, both of the explained window: why an answer at all.
     Margin,
     /// The answer minus another span.
     Versus,

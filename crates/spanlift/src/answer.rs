@@ -78,6 +78,8 @@ pub(crate) struct Decision {
     pub(crate) null_score: f64,
     /// Whether there is an answer.
     pub(crate) has_answer: bool,
+    /// The largest of the n best and the null score, and the sum of exp(score − largest) over them.
+    normaliser: (f64, f64),
 }
 
 impl Decision {
@@ -111,25 +113,31 @@ impl Decision {
         let difference = null_score - best.first()?.1.score;
         let threshold = options.null_threshold;
         let has_answer = !(difference > threshold || (threshold == 0.0 && difference == 0.0));
+        let best: Vec<Scored> = best.into_iter().map(|(_, scored)| scored).collect();
+        let scores = || best.iter().map(|s| s.score).chain([null_score]);
+        let max = scores().fold(f64::NEG_INFINITY, f64::max);
+        let total = scores().map(|score| (score - max).exp()).sum();
         Some(Self {
-            best: best.into_iter().map(|(_, scored)| scored).collect(),
+            best,
             null_window,
             null_score,
             has_answer,
+            normaliser: (max, total),
         })
     }
 
-    /// Softmax over the n best and the null score, with `more` spans beside them: the probability of `score`.
-    pub(crate) fn probability(&self, score: f64, more: &[f64]) -> f64 {
-        let scores = || {
-            self.best
-                .iter()
-                .map(|s| s.score)
-                .chain([self.null_score])
-                .chain(more.iter().copied())
-        };
-        let max = scores().fold(f64::NEG_INFINITY, f64::max);
-        (score - max).exp() / scores().map(|s| (s - max).exp()).sum::<f64>()
+    /// Softmax over the n best and the null score: the probability of one of them.
+    pub(crate) fn probability(&self, score: f64) -> f64 {
+        let (max, total) = self.normaliser;
+        (score - max).exp() / total
+    }
+
+    /// The same for a score that is none of them, with it beside them.
+    fn probability_beside(&self, score: f64) -> f64 {
+        let (max, total) = self.normaliser;
+        let top = max.max(score);
+        let own = (score - top).exp();
+        own / (total * (max - top).exp() + own)
     }
 
     /// The n best as an `Explanation` has them.
@@ -148,7 +156,7 @@ impl Decision {
                 start_token: s.span.start,
                 end_token: s.span.end,
                 score: s.score,
-                probability: self.probability(s.score, &[]),
+                probability: self.probability(s.score),
             }
         };
         self.best.iter().map(candidate).collect()
@@ -163,38 +171,47 @@ impl Decision {
         }
     }
 
-    /// An answer as an `Explanation` has it: `span` of one window, the null answer included; `score` is its own or, for
-    /// no answer, the best span's.
+    /// An answer as an `Explanation` has it: a place in one window, the null answer included. `own`: it is the model's own,
+    /// not one that the caller chose.
     pub(crate) fn answer(
         &self,
-        encoding: &Encoding,
-        span: Span,
-        score: f64,
+        windows: &[Encoding],
+        place: Scored,
+        own: bool,
         passage: &Characters<'_>,
     ) -> Answer {
-        let null = span == Span::NULL;
-        let (start, end) = characters(encoding, span);
-        let probability = if null {
-            self.probability(self.null_score, &[])
-        } else if self.best.iter().any(|best| best.score == score) {
-            self.probability(score, &[])
+        let null = place.span == Span::NULL;
+        let (start, end) = characters(&windows[place.window], place.span);
+        let document = |s: &Scored| {
+            let first = document_token(&windows[s.window], s.span.start);
+            (first, s.span.end - s.span.start)
+        };
+        let best = &self.best[0];
+        let (score, probability) = if null {
+            (best.score, self.probability(self.null_score))
+        } else if own {
+            (best.score, self.probability(best.score))
+        } else if let Some(known) = self.best.iter().find(|s| document(s) == document(&place)) {
+            (place.score, self.probability(known.score))
         } else {
-            self.probability(score, &[score])
+            (place.score, self.probability_beside(place.score))
+        };
+        let text = if null {
+            None
+        } else {
+            passage.slice(start, end)
         };
         Answer {
-            text: if null {
-                String::new()
-            } else {
-                passage.slice(start, end).unwrap_or_default().to_owned()
-            },
+            text: text.unwrap_or_default().to_owned(),
             start: (!null).then_some(start),
             end: (!null).then_some(end),
-            start_token: span.start,
-            end_token: span.end,
-            score: if null { self.best[0].score } else { score },
+            start_token: place.span.start,
+            end_token: place.span.end,
+            score,
             null_score: self.null_score,
             has_answer: !null,
             probability,
+            given: !own,
         }
     }
 }
@@ -372,9 +389,9 @@ mod tests {
         let total: f64 = decision
             .best
             .iter()
-            .map(|s| decision.probability(s.score, &[]))
+            .map(|s| decision.probability(s.score))
             .sum::<f64>()
-            + decision.probability(decision.null_score, &[]);
+            + decision.probability(decision.null_score);
         assert!((total - 1.0).abs() < 1e-12);
     }
 

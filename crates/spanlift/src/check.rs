@@ -23,10 +23,23 @@ pub const MUST_BEAT: usize = 9;
 pub struct Check {
     /// The words with the highest scores, highest first.
     pub words: Vec<String>,
+    /// How many words there are to draw from.
+    pub of: usize,
     /// The target's value on the input minus its value with those words masked.
     pub drop: f64,
     /// The same for each random draw of as many words.
     pub draws: Vec<f64>,
+}
+
+/// What a check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Masking the highest scores lowers the target, and by more than at least [`MUST_BEAT`] of the draws.
+    Passed,
+    /// They do not.
+    Failed,
+    /// Fewer than twice [`WORDS`] words: random draws would be nearly the same words.
+    TooFewWords,
 }
 
 impl Check {
@@ -36,10 +49,16 @@ impl Check {
         self.draws.iter().filter(|&&draw| self.drop > draw).count()
     }
 
-    /// Whether they beat at least [`MUST_BEAT`] of [`DRAWS`].
+    /// What it says.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        self.beaten() >= MUST_BEAT
+    pub fn verdict(&self) -> Verdict {
+        if self.of < 2 * WORDS {
+            Verdict::TooFewWords
+        } else if self.drop > 0.0 && self.beaten() >= MUST_BEAT {
+            Verdict::Passed
+        } else {
+            Verdict::Failed
+        }
     }
 }
 
@@ -78,6 +97,7 @@ impl<T: Real> Explainer<T> {
             drop(&drawn)
         });
         Ok(Check {
+            of: words.len(),
             words: ranked.iter().map(|word| word.text.clone()).collect(),
             drop: drop(&ranked)?,
             draws: draws.collect::<Result<_, _>>()?,

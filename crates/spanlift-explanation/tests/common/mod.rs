@@ -87,6 +87,7 @@ pub fn zeros(
             null_score: 0.0,
             has_answer: false,
             probability: 0.5,
+            given: false,
         },
         candidates: vec![],
         tokens,
@@ -144,6 +145,7 @@ pub fn cafe() -> Explanation {
         null_score: -1.0,
         has_answer: true,
         probability: 0.75,
+        given: true,
     };
     explanation.candidates = vec![Candidate {
         text: "fé!".to_owned(),

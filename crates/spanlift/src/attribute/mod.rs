@@ -36,6 +36,11 @@ pub fn attribute<T: Real>(
     assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
     let mut m_logits = Matrix::zeros(input.logits.rows(), 2);
     for (b, target) in targets.iter().enumerate() {
+        assert!(
+            target.last_token() < layout.tokens(b).len(),
+            "{target:?} in a sequence of {} tokens",
+            layout.tokens(b).len()
+        );
         target.add_multipliers(&mut m_logits, layout.starts[b]);
     }
     let mut walk = backward(

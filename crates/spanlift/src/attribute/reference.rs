@@ -75,9 +75,16 @@ pub enum ReferenceError {
 }
 
 impl Reference {
-    /// The names of the references that need nothing else.
-    pub const NAMES: [&'static str; 7] =
-        ["mask", "pad", "unk", "zero", "mean", "passage", "question"];
+    /// The references that need nothing else.
+    pub const NAMED: [Self; 7] = [
+        Self::Mask,
+        Self::Pad,
+        Self::Unk,
+        Self::Zero,
+        Self::Mean,
+        Self::Passage,
+        Self::Question,
+    ];
 
     /// Its name, as in METHOD section 5.
     #[must_use]
@@ -97,17 +104,9 @@ impl Reference {
     /// The reference of this name; `tokens` has none, since it needs its ids.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [
-            Self::Mask,
-            Self::Pad,
-            Self::Unk,
-            Self::Zero,
-            Self::Mean,
-            Self::Passage,
-            Self::Question,
-        ]
-        .into_iter()
-        .find(|reference| reference.name() == name)
+        Self::NAMED
+            .into_iter()
+            .find(|reference| reference.name() == name)
     }
 
     /// How many references it stands for.

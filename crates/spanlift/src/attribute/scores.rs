@@ -5,7 +5,8 @@ use crate::ops::Real;
 use crate::ops::attention::Edges;
 use crate::ops::contribution::Contribution;
 
-use super::edges::{EdgeScore, FoundEdges, strongest};
+use super::TOP_EDGES;
+use super::edges::{EdgeScore, FoundEdges, strongest, strongest_of};
 
 /// Scores of one sequence of S tokens under one target; METHOD section 2.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,48 +183,35 @@ impl<T: Real> Attribution<T> {
             && self.sums().iter().all(|cut| cut.sum.is_finite())
     }
 
-    /// The mean over several references: scores, values and edges alike (DeepSHAP).
-    #[must_use]
-    pub(crate) fn mean(attributions: Vec<Self>, top: usize) -> Option<Self> {
-        let n = attributions.len() as f64;
-        let mut all = attributions.into_iter();
-        let mut mean = all.next()?;
-        if n == 1.0 {
-            return Some(mean);
+    /// Adds another reference's scores; [`divide`](Self::divide) then makes the mean of all (DeepSHAP).
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.reference_value += other.reference_value;
+        for (a, b) in self.contributions().zip(other.contributions()) {
+            a.positive += b.positive;
+            a.negative += b.negative;
         }
-        for other in all {
-            mean.reference_value += other.reference_value;
-            for (a, b) in mean.contributions().zip(other.clone().contributions()) {
-                a.positive += b.positive;
-                a.negative += b.negative;
-            }
-            for (a, b) in mean
-                .heads
-                .iter_mut()
-                .flatten()
-                .flatten()
-                .zip(other.heads.iter().flatten().flatten())
-            {
-                *a += b;
-            }
-            for (a, b) in edge_numbers(&mut mean.edges).zip(edge_numbers(&mut other.edges.clone()))
-            {
-                *a += *b;
-            }
+        let heads = other.heads.iter().flatten().flatten();
+        for (a, b) in self.heads.iter_mut().flatten().flatten().zip(heads) {
+            *a += b;
         }
-        mean.reference_value /= n;
-        mean.contributions().for_each(|c| {
+        for (a, b) in edge_numbers(&mut self.edges).zip(edge_numbers(&mut other.edges)) {
+            *a += *b;
+        }
+    }
+
+    /// Divides the sum over `references` by their number; the strongest edges are chosen anew.
+    pub(crate) fn divide(&mut self, references: usize) {
+        let n = references as f64;
+        self.reference_value /= n;
+        self.contributions().for_each(|c| {
             c.positive /= n;
             c.negative /= n;
         });
-        mean.heads
-            .iter_mut()
-            .flatten()
-            .flatten()
-            .for_each(|c| *c /= n);
-        edge_numbers(&mut mean.edges).for_each(|e| *e = *e / T::of(n));
-        mean.top_edges = super::edges::strongest_of(mean.edges.as_deref().unwrap_or_default(), top);
-        Some(mean)
+        let heads = self.heads.iter_mut().flatten().flatten();
+        heads.for_each(|c| *c /= n);
+        edge_numbers(&mut self.edges).for_each(|e| *e = *e / T::of(n));
+        let edges = self.edges.as_deref().unwrap_or_default();
+        self.top_edges = strongest_of(edges, TOP_EDGES);
     }
 
     fn contributions(&mut self) -> impl Iterator<Item = &mut Contribution> {

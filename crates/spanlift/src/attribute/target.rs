@@ -67,6 +67,12 @@ impl Target {
         }
     }
 
+    /// The last token that has a part.
+    pub(crate) fn last_token(self) -> usize {
+        let tokens = self.terms().into_iter().map(|(token, ..)| token);
+        tokens.max().unwrap_or(0)
+    }
+
     /// t from logits (N, 2), for the sequence whose first token stands in row `first`.
     #[must_use]
     pub fn value<T: Real>(self, logits: &Matrix<T>, first: usize) -> f64 {

@@ -8,8 +8,8 @@ use memmap2::Mmap;
 
 /// Maps a regular file into memory, read-only.
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the bytes are read as plain numbers, of which every bit pattern is one, and only while `load` runs: the
-    // map is dropped before it returns. What is left is that another process shortens the file meanwhile, which ends
-    // this one with a bus error, as it does for every program that maps a file.
+    // SAFETY: the map is read only while `load` runs and dropped before it returns. What cannot be ruled out here, as in
+    // every program that maps a file, is another process that writes to the file meanwhile: one that shortens it ends
+    // this program with a bus error, one that changes the header after its check could make it read wrong numbers.
     unsafe { Mmap::map(file) }
 }

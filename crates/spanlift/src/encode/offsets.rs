@@ -1,5 +1,9 @@
 //! From the tokenizer's byte offsets to characters that slice the text.
 
+use unicode_normalization::char::is_combining_mark;
+
+use super::EncodedToken;
+
 /// Counts the characters of a text up to its bytes.
 pub(super) struct Characters {
     /// The byte at which each character begins, and the text's length behind them.
@@ -31,6 +35,21 @@ impl Characters {
         let from = from.min(last);
         let to = self.begins.partition_point(|&begin| begin < end);
         Some((from, to.clamp(from + 1, last + 1)))
+    }
+
+    /// Gives combining marks that a normalizer took away, and so belong to no token, to the token before them: an accent
+    /// stays with its letter when the text is sliced.
+    pub(super) fn keep_marks(&self, text: &str, tokens: &mut [EncodedToken]) {
+        for i in 0..tokens.len() {
+            let next = tokens.get(i + 1).map_or(self.count(), |next| next.start);
+            let rest = self
+                .begins
+                .get(tokens[i].end)
+                .and_then(|&begin| text.get(begin..));
+            let room = next.saturating_sub(tokens[i].end);
+            let marks = rest.unwrap_or_default().chars().take(room);
+            tokens[i].end += marks.take_while(|&c| is_combining_mark(c)).count();
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Vocabulary {
                 })?;
         let characters = Characters::of(text);
         let parts = encoding.get_ids().iter().zip(encoding.get_tokens());
-        let tokens = parts
+        let mut tokens: Vec<EncodedToken> = parts
             .zip(encoding.get_offsets())
             .filter_map(|((&id, text), &(start, end))| {
                 let (start, end) = characters.range(start, end)?;
@@ -162,6 +162,7 @@ impl Vocabulary {
                 })
             })
             .collect();
+        characters.keep_marks(text, &mut tokens);
         Ok((tokens, characters.count()))
     }
 }

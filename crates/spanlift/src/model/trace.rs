@@ -85,13 +85,3 @@ pub struct LayerTrace<T> {
     /// LayerNorm over `resid_mid` + `mlp_out`; (N, H).
     pub mlp_norm: layer_norm::Kept<T>,
 }
-
-impl<T: Copy + Default> Trace<T> {
-    /// The input of layer `l` (from 0), or for l = L the final hidden states: the cut of map l + 1.
-    #[must_use]
-    pub fn cut(&self, l: usize) -> &Matrix<T> {
-        self.layers
-            .get(l)
-            .map_or(&self.output, |layer| &layer.resid_pre)
-    }
-}

@@ -22,7 +22,14 @@ pub(crate) fn value<T: Real>(f: Activation, u: T) -> T {
             let inner = T::of(TANH.0) * (u + T::of(TANH.1) * u * u * u);
             T::of(0.5) * u * (T::ONE + inner.tanh())
         }
-        Activation::Relu => u.max(T::ZERO),
+        // This way round a NaN stays one.
+        Activation::Relu => {
+            if u < T::ZERO {
+                T::ZERO
+            } else {
+                u
+            }
+        }
     }
 }
 

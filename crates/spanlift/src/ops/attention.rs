@@ -288,3 +288,321 @@ fn half_sum<T: Real>(a: View<'_, T>, b: View<'_, T>) -> Matrix<T> {
     }
     mean
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(n: usize, a: f64, size: f64) -> Vec<f64> {
+        (0..n).map(|k| size * (a + 2.3 * k as f64).sin()).collect()
+    }
+
+    /// Two sequences, of 5 and of 3 tokens, two heads of 3 columns.
+    const STARTS: [usize; 3] = [0, 5, 8];
+    const HEADS: usize = 2;
+    const WIDTH: usize = 3;
+    const HIDDEN: usize = HEADS * WIDTH;
+
+    fn rows<T: Real>(a: f64, cols: usize, size: f64) -> Matrix<T> {
+        let numbers = wave(8 * cols, a, size).into_iter().map(T::of).collect();
+        Matrix::from_vec(8, cols, numbers)
+    }
+
+    /// qkv of input and reference, and m_ctx. The second sequence's second token is its reference's.
+    fn case<T: Real>() -> [Matrix<T>; 3] {
+        let (x, mut x0) = (rows(1.0, 3 * HIDDEN, 1.5), rows(7.7, 3 * HIDDEN, 1.2));
+        x0.row_mut(6).copy_from_slice(x.row(6));
+        [x, x0, rows(3.0, HIDDEN, 1.0)]
+    }
+
+    /// Everything of one head of one sequence, from the definitions.
+    #[derive(Default)]
+    struct Plain {
+        /// (S, D), and P (S, S).
+        ctx: Vec<Vec<f64>>,
+        probs: Vec<Vec<f64>>,
+    }
+
+    /// Part 0, 1, 2 for q, k, v: row `i` of the sequence, column `d` of the head.
+    fn part(qkv: &Matrix<f64>, b: usize, h: usize, part: usize, i: usize, d: usize) -> f64 {
+        qkv.row(STARTS[b] + i)[part * HIDDEN + h * WIDTH + d]
+    }
+
+    fn plain_forward(qkv: &Matrix<f64>, b: usize, h: usize) -> Plain {
+        let s = STARTS[b + 1] - STARTS[b];
+        let mut plain = Plain::default();
+        for i in 0..s {
+            let mut e = vec![0.0; s];
+            for j in 0..s {
+                for d in 0..WIDTH {
+                    e[j] += part(qkv, b, h, 0, i, d) * part(qkv, b, h, 1, j, d);
+                }
+                e[j] = (e[j] / (WIDTH as f64).sqrt()).exp();
+            }
+            let z: f64 = e.iter().sum();
+            let p: Vec<f64> = e.iter().map(|e| e / z).collect();
+            let mut ctx = vec![0.0; WIDTH];
+            for j in 0..s {
+                for d in 0..WIDTH {
+                    ctx[d] += p[j] * part(qkv, b, h, 2, j, d);
+                }
+            }
+            plain.probs.push(p);
+            plain.ctx.push(ctx);
+        }
+        plain
+    }
+
+    /// Change, product and softmax: which qkv each is taken between.
+    type Ends<'a, T> = [[&'a Matrix<T>; 2]; 3];
+
+    /// m_qkv (N, 3H) and the edges of each head, (pattern, content), under the rules of METHOD.
+    fn plain_multiplier(
+        [change, product, softmax]: Ends<'_, f64>,
+        m_ctx: &Matrix<f64>,
+    ) -> (Matrix<f64>, Vec<[Vec<f64>; 2]>) {
+        let mut m_qkv = Matrix::zeros(m_ctx.rows(), 3 * HIDDEN);
+        let mut edges = Vec::new();
+        for b in 0..2 {
+            let s = STARTS[b + 1] - STARTS[b];
+            for h in 0..HEADS {
+                let mean = |p, i, d| {
+                    let [x, x0] = product.map(|x| part(x, b, h, p, i, d));
+                    0.5 * (x + x0)
+                };
+                let probs = |ends: [&Matrix<f64>; 2]| ends.map(|x| plain_forward(x, b, h).probs);
+                let ([p, p0], [a, a0], [r, r0]) = (probs(change), probs(product), probs(softmax));
+                let column = |part: usize, d: usize| part * HIDDEN + h * WIDTH + d;
+                let (mut pattern, mut content) = (Vec::new(), Vec::new());
+                for i in 0..s {
+                    let m_o = &m_ctx.row(STARTS[b] + i)[h * WIDTH..(h + 1) * WIDTH];
+                    let mut m_p = vec![0.0; s];
+                    let mut l = vec![0.0; s];
+                    for j in 0..s {
+                        m_p[j] = (0..WIDTH).map(|d| m_o[d] * mean(2, j, d)).sum();
+                        l[j] = if r[i][j] == r0[i][j] {
+                            r[i][j]
+                        } else {
+                            (r[i][j] - r0[i][j]) / (r[i][j].ln() - r0[i][j].ln())
+                        };
+                    }
+                    let along: f64 = (0..s).map(|j| l[j] * m_p[j]).sum();
+                    let centre = along / l.iter().sum::<f64>();
+                    for j in 0..s {
+                        let m_s = l[j] * (m_p[j] - centre) / (WIDTH as f64).sqrt();
+                        let p_mean = 0.5 * (a[i][j] + a0[i][j]);
+                        let mut carried = 0.0;
+                        for d in 0..WIDTH {
+                            m_qkv.row_mut(STARTS[b] + i)[column(0, d)] += m_s * mean(1, j, d);
+                            m_qkv.row_mut(STARTS[b] + j)[column(1, d)] += m_s * mean(0, i, d);
+                            m_qkv.row_mut(STARTS[b] + j)[column(2, d)] += p_mean * m_o[d];
+                            let [v, v0] = change.map(|x| part(x, b, h, 2, j, d));
+                            carried += m_o[d] * (v - v0);
+                        }
+                        pattern.push((m_p[j] - centre) * (p[i][j] - p0[i][j]));
+                        content.push(p_mean * carried);
+                    }
+                }
+                edges.push([pattern, content]);
+            }
+        }
+        (m_qkv, edges)
+    }
+
+    fn kept<T: Real>(qkv: &Matrix<T>) -> (Matrix<T>, Vec<Head<T>>) {
+        forward(qkv, &STARTS, HEADS)
+    }
+
+    fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
+        let heads = ends.map(|pair| pair.map(|qkv| kept(qkv).1));
+        let pair = |at: usize| {
+            [0, 1].map(|end| Pass {
+                qkv: ends[at][end],
+                heads: &heads[at][end],
+            })
+        };
+        let pairs = Pairs {
+            change: pair(0),
+            product: pair(1),
+            softmax: pair(2),
+        };
+        let (m_qkv, found) = multiplier(&pairs, &STARTS, HEADS, m_ctx, |b, h, edges| {
+            ((b, h), edges())
+        });
+        let places: Vec<_> = found.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1)]);
+        (m_qkv, found.into_iter().map(|(_, edges)| edges).collect())
+    }
+
+    fn near<T: Real>(what: &str, got: &[T], want: &[f64], bound: f64) {
+        assert_eq!(got.len(), want.len(), "{what}");
+        for (k, (got, want)) in got.iter().zip(want).enumerate() {
+            assert!(
+                (got.f64() - want).abs() < bound,
+                "{what}[{k}]: {got} {want}"
+            );
+        }
+    }
+
+    fn equals_three_loops<T: Real>(bound: f64) {
+        let ([x, x0, m_ctx], [x64, x064, m_ctx64]) = (case::<T>(), case::<f64>());
+        let (ctx, heads) = kept(&x);
+        for b in 0..2 {
+            for h in 0..HEADS {
+                let want = plain_forward(&x64, b, h);
+                let head = &heads[b * HEADS + h];
+                for i in 0..STARTS[b + 1] - STARTS[b] {
+                    let got = &ctx.row(STARTS[b] + i)[h * WIDTH..(h + 1) * WIDTH];
+                    near("ctx", got, &want.ctx[i], bound);
+                    near("P", head.probs.row(i), &want.probs[i], bound);
+                    let logs: Vec<f64> = want.probs[i].iter().map(|p| p.ln()).collect();
+                    near("ln P", head.log_probs.row(i), &logs, bound);
+                }
+            }
+        }
+        // Each rule at both ends, or at the input alone.
+        let (both, both64, one, one64) = ([&x, &x0], [&x64, &x064], [&x; 2], [&x64; 2]);
+        for (ends, ends64) in [
+            ([both; 3], [both64; 3]),
+            ([both, one, both], [both64, one64, both64]),
+            ([both, both, one], [both64, both64, one64]),
+        ] {
+            let (m_qkv, edges) = ours(ends, &m_ctx);
+            let (want, want_edges) = plain_multiplier(ends64, &m_ctx64);
+            near("m_qkv", m_qkv.data(), want.data(), bound);
+            for (edges, [pattern, content]) in edges.iter().zip(&want_edges) {
+                near("pattern", edges.pattern.data(), pattern, bound);
+                near("content", edges.content.data(), content, bound);
+            }
+        }
+    }
+
+    #[test]
+    fn equals_three_loops_over_two_sequences_and_two_heads() {
+        equals_three_loops::<f64>(1e-13);
+        equals_three_loops::<f32>(5e-6);
+    }
+
+    /// m_qkv·Δqkv = m_ctx·Δctx within each sequence, and the edges of a query are its head's share.
+    #[test]
+    fn shares_out_the_whole_change() {
+        let [x, x0, m_ctx] = case::<f64>();
+        let ((ctx, _), (ctx0, _)) = (kept(&x), kept(&x0));
+        let (m_qkv, edges) = ours([[&x, &x0]; 3], &m_ctx);
+        let dot = |m: &[f64], x: &[f64], x0: &[f64]| -> f64 {
+            m.iter()
+                .zip(x)
+                .zip(x0)
+                .map(|((m, x), x0)| m * (x - x0))
+                .sum()
+        };
+        for b in 0..2 {
+            let (mut through, mut whole) = (0.0, 0.0);
+            for i in STARTS[b]..STARTS[b + 1] {
+                through += dot(m_qkv.row(i), x.row(i), x0.row(i));
+                whole += dot(m_ctx.row(i), ctx.row(i), ctx0.row(i));
+                for h in 0..HEADS {
+                    let columns = h * WIDTH..(h + 1) * WIDTH;
+                    let share = dot(
+                        &m_ctx.row(i)[columns.clone()],
+                        &ctx.row(i)[columns.clone()],
+                        &ctx0.row(i)[columns],
+                    );
+                    let edges = &edges[b * HEADS + h];
+                    let at = i - STARTS[b];
+                    let of_edges: f64 = edges
+                        .pattern
+                        .row(at)
+                        .iter()
+                        .chain(edges.content.row(at))
+                        .sum();
+                    assert!((of_edges - share).abs() < 1e-13, "{of_edges} {share}");
+                }
+            }
+            assert!((through - whole).abs() < 1e-13, "{through} {whole}");
+            assert!(whole.abs() > 1e-2);
+        }
+    }
+
+    /// With all pairs at the input, central differences of m_ctx·ctx.
+    #[test]
+    fn is_the_gradient_where_both_ends_are_the_input() {
+        let [x, _, m_ctx] = case::<f64>();
+        let (got, _) = ours([[&x; 2]; 3], &m_ctx);
+        let value = |k: usize, by: f64| -> f64 {
+            let mut x = x.clone();
+            x.data_mut()[k] += by;
+            let of = |(b, h): (usize, usize)| -> f64 {
+                let ctx = plain_forward(&x, b, h).ctx;
+                let row = |i: usize| &m_ctx.row(STARTS[b] + i)[h * WIDTH..(h + 1) * WIDTH];
+                let terms = ctx
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(i, c)| c.iter().zip(row(i)));
+                terms.map(|(c, m)| c * m).sum()
+            };
+            [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().map(of).sum()
+        };
+        for (k, got) in got.data().iter().enumerate() {
+            let want = (value(k, 1e-5) - value(k, -1e-5)) / 2e-5;
+            assert!((got - want).abs() < 1e-8, "{k}: {got} {want}");
+        }
+    }
+
+    /// Two tokens, one head of one column. Query 0: q = 1, k = (ln 3, 0) against (0, 0), so P = (¾, ¼) against (½, ½);
+    /// query 1: q = 0, P = (½, ½) in both. v = (4, 2) against (2, 0); m_ctx = (2, −1).
+    #[test]
+    fn a_small_case_by_hand() {
+        let log3 = 3.0_f64.ln();
+        let log2 = 2.0_f64.ln();
+        let x = Matrix::from_vec(2, 3, vec![1.0, log3, 4.0, 0.0, 0.0, 2.0]);
+        let x0 = Matrix::from_vec(2, 3, vec![1.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
+        let m_ctx = Matrix::from_vec(2, 1, vec![2.0, -1.0]);
+        let starts = [0, 2];
+        let ((ctx, heads), (_, heads0)) = (forward(&x, &starts, 1), forward(&x0, &starts, 1));
+        near("P", heads[0].probs.data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
+        near("ctx", ctx.data(), &[3.5, 3.0], 1e-15);
+        let [a, b] = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass { qkv, heads });
+        let pairs = Pairs {
+            change: [a, b],
+            product: [a, b],
+            softmax: [a, b],
+        };
+        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, &m_ctx, |_, _, edges| edges());
+        // m_P = (6, 2) and ℓ = ¼(1/ln(3/2), 1/ln 2), so m_P − centre = (4 ln(3/2), −4 ln 2)/ln 3; ΔP = (¼, −¼).
+        // Query 1 looks the same in both.
+        let pattern = [(1.5_f64).ln() / log3, log2 / log3, 0.0, 0.0];
+        near("pattern", edges[0].pattern.data(), &pattern, 1e-14);
+        // P̄·m_ctx·ΔV: (5/8, 3/8)·2·2, then (½, ½)·(−1)·2.
+        near(
+            "content",
+            edges[0].content.data(),
+            &[2.5, 1.5, -1.0, -1.0],
+            1e-14,
+        );
+        // m_s = (1, −1)/ln 3 and (−½, ½); K̄ = (½ ln 3, 0), Q̄ = (1, 0); m_V = P̄ᵀ·m_ctx.
+        let want = [0.5, 1.0 / log3, 0.75, -0.25 * log3, -1.0 / log3, 0.25];
+        near("m_qkv", m_qkv.data(), &want, 1e-14);
+    }
+
+    /// The same added to every value, of input and reference, moves no pattern and no content.
+    #[test]
+    fn a_value_bias_moves_no_edge() {
+        let [x, x0, m_ctx] = case::<f64>();
+        let pushed = |x: &Matrix<f64>| {
+            let mut x = x.clone();
+            for i in 0..x.rows() {
+                for (k, v) in x.row_mut(i)[2 * HIDDEN..].iter_mut().enumerate() {
+                    *v += 5.0 + k as f64;
+                }
+            }
+            x
+        };
+        let (_, before) = ours([[&x, &x0]; 3], &m_ctx);
+        let (_, after) = ours([[&pushed(&x), &pushed(&x0)]; 3], &m_ctx);
+        for (a, b) in after.iter().zip(&before) {
+            near("pattern", a.pattern.data(), b.pattern.data(), 1e-13);
+            near("content", a.content.data(), b.content.data(), 1e-13);
+        }
+    }
+}

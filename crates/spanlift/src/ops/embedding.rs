@@ -42,3 +42,29 @@ pub fn forward<T: Real>(
     });
     x
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LayerNorm;
+
+    #[test]
+    fn a_small_case_by_hand() {
+        let table = Embeddings {
+            word_embeddings: Matrix::from_vec(3, 2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            position_embeddings: Matrix::from_vec(2, 2, vec![10.0, 20.0, 30.0, 40.0]),
+            token_type_embeddings: Matrix::from_vec(2, 2, vec![0.25, 0.5, -0.25, -0.5]),
+            layer_norm: LayerNorm {
+                weight: vec![1.0; 2],
+                bias: vec![0.0; 2],
+                eps: 1e-12,
+            },
+        };
+        // Two sequences, of two tokens and of one: positions begin again.
+        let words = words(&table, &[2, 0, 2]);
+        assert_eq!(words.data(), [5.0, 6.0, 1.0, 2.0, 5.0, 6.0]);
+        let x = forward(&table, &words, &[0, 1, 0], &[0, 1, 1]);
+        // 5 + 10 + ¼, 6 + 20 + ½; 1 + 30 − ¼, 2 + 40 − ½; 5 + 10 − ¼, 6 + 20 − ½.
+        assert_eq!(x.data(), [15.25, 26.5, 30.75, 41.5, 14.75, 25.5]);
+    }
+}

@@ -23,8 +23,12 @@ pub fn multiplier<T: Real>(
     mut m_g: Matrix<T>,
 ) -> Matrix<T> {
     let (rows, hidden, units) = (y.rows(), y.cols(), u.cols());
-    let mut size = linear.weight.clone(); // |W|
-    each_row(&mut size, |_, w| w.iter_mut().for_each(|w| *w = w.abs()));
+    let mut size = Matrix::zeros(units, hidden); // |W|
+    each_row(&mut size, |unit, size| {
+        for (size, w) in size.iter_mut().zip(linear.weight.row(unit)) {
+            *size = w.abs();
+        }
+    });
     let mut step = Matrix::zeros(rows, hidden); // |Δy|
     each_row(&mut step, |i, step| {
         for (k, step) in step.iter_mut().enumerate() {
@@ -171,6 +175,92 @@ mod tests {
             }
         }
         m_y
+    }
+
+    /// f′ as in a table of derivatives, from `libm` alone.
+    fn plain_slope(f: Activation, u: f64) -> f64 {
+        match f {
+            Activation::Gelu => {
+                let density = (-0.5 * u * u).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                0.5 * libm::erfc(-u / std::f64::consts::SQRT_2) + u * density
+            }
+            Activation::GeluTanh => {
+                let c = (2.0 / std::f64::consts::PI).sqrt();
+                let tanh = libm::tanh(c * (u + 0.044715 * u.powi(3)));
+                let inner = c * (1.0 + 3.0 * 0.044715 * u * u);
+                0.5 * (1.0 + tanh) + 0.5 * u * (1.0 - tanh * tanh) * inner
+            }
+            Activation::Relu => panic!("no slope at 0"),
+        }
+    }
+
+    /// Δg±/Δu± as ½∫₀¹ [f′(u0 + α·Δu±) + f′(u0 + Δu∓ + α·Δu±)] dα, by 8-point Gauss–Legendre on 4 pieces: equals the
+    /// quotient for any step, without its cancellation.
+    fn plain_part(f: Activation, u0: f64, step: f64, other: f64) -> f64 {
+        let nodes = [
+            (0.183_434_642_495_649_8, 0.362_683_783_378_362),
+            (0.525_532_409_916_329, 0.313_706_645_877_887_3),
+            (0.796_666_477_413_626_7, 0.222_381_034_453_374_5),
+            (0.960_289_856_497_536_2, 0.101_228_536_290_376_3),
+        ];
+        let mut sum = 0.0;
+        for piece in 0..4 {
+            for (x, w) in nodes {
+                for sign in [-1.0, 1.0] {
+                    let by = step * (f64::from(piece) + 0.5 + 0.5 * sign * x) / 4.0;
+                    let slopes = plain_slope(f, u0 + by) + plain_slope(f, u0 + other + by);
+                    sum += 0.125 * w * 0.5 * slopes;
+                }
+            }
+        }
+        sum
+    }
+
+    /// One unit, u = y₀ + y₁ + u0, from y = 0 to y = (up, −down) for each pair of `steps`: the multipliers of the two
+    /// inputs are m⁺ and m⁻. The largest distance from `plain_part`, and where.
+    fn worst_part<T: Real>(f: Activation, steps: &[f64]) -> (f64, String) {
+        let pairs: Vec<[T; 2]> = steps
+            .iter()
+            .flat_map(|&up| steps.iter().map(move |&down| [T::of(up), T::of(-down)]))
+            .collect();
+        let rows = pairs.len();
+        let y = Matrix::from_vec(rows, 2, pairs.concat());
+        let y0 = Matrix::zeros(rows, 2);
+        let mut worst = (0.0, String::new());
+        for at in -40..=40 {
+            let u0 = f64::from(at) * 0.125;
+            let unit = Linear {
+                weight: Matrix::from_vec(1, 2, vec![T::ONE; 2]),
+                bias: vec![T::of(u0)],
+            };
+            let (u, u_ref) = (linear::forward(&unit, &y), linear::forward(&unit, &y0));
+            let m_g = Matrix::from_vec(rows, 1, vec![T::ONE; rows]);
+            let m_y = multiplier(f, &unit, (&y, &u), (&y0, &u_ref), m_g);
+            for (i, pair) in pairs.iter().enumerate() {
+                let [up, down] = pair.map(T::f64);
+                for (got, (step, other)) in m_y.row(i).iter().zip([(up, down), (down, up)]) {
+                    let want = plain_part(f, u0, step, other);
+                    let off = (got.f64() - want).abs();
+                    if off > worst.0 {
+                        worst = (off, format!("{u0} {step} {other}: {got} {want}"));
+                    }
+                }
+            }
+        }
+        worst
+    }
+
+    /// Without the guard, or with one that is too low, the quotients of small steps are off by far more than the bound.
+    #[test]
+    fn each_part_keeps_its_digits_however_small() {
+        let f32_steps = [1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 9e-3, 1.1e-2, 0.1, 1.0];
+        let f64_steps = [1e-12, 1e-9, 1e-7, 1e-6, 9e-6, 1.1e-5, 1e-4, 1e-2, 1.0];
+        for f in [Activation::Gelu, Activation::GeluTanh] {
+            let (off, at) = worst_part::<f32>(f, &f32_steps);
+            assert!(off < 1e-4, "f32 {f:?} {at}");
+            let (off, at) = worst_part::<f64>(f, &f64_steps);
+            assert!(off < 1e-9, "f64 {f:?} {at}");
+        }
     }
 
     #[test]

@@ -149,25 +149,6 @@ impl<'a, T: Copy> View<'a, T> {
 }
 
 impl<'a, T: Copy> ViewMut<'a, T> {
-    /// The same rectangle for a shorter time.
-    pub fn reborrow(&mut self) -> ViewMut<'_, T> {
-        ViewMut {
-            life: PhantomData,
-            ..*self
-        }
-    }
-
-    /// Row `i`, to be written.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no such row.
-    pub fn row_mut(&mut self, i: usize) -> &mut [T] {
-        assert!(i < self.rows, "row {i} of {}", self.rows);
-        // SAFETY: the row lies inside the rectangle, which this view alone reaches while it is borrowed.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.row_stride), self.cols) }
-    }
-
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -9,7 +9,8 @@ use super::elementary;
 /// `f32` or `f64`. In `f32` the exponential and the normal distribution are branch-free, so that loops over them
 /// run in vector registers; in `f64` they are `libm`'s, to the last digit.
 pub trait Real:
-    Copy
+    sealed::Sealed
+    + Copy
     + Default
     + Debug
     + Display
@@ -65,6 +66,13 @@ pub trait Real:
     fn normal(self) -> (Self, Self);
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
+}
+
+mod sealed {
+    /// `gemm` multiplies these two types and would panic on another.
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
 }
 
 macro_rules! real {

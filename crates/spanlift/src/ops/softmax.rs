@@ -11,6 +11,10 @@ use super::rows::{LANES, lane_sum, vectorised};
 
 vectorised! {
     /// One row: the scores `s` become ln p in place, and `p` the probabilities. ln p = (s − max) − ln Z.
+    ///
+    /// # Panics
+    ///
+    /// Where the row is empty, or `p` is shorter.
     pub fn forward<'a, T: Real>(s: &'a mut [T], p: &'a mut [T]) -> () {
         let n = s.len();
         let p = &mut p[..n];
@@ -78,12 +82,13 @@ vectorised! {
         for j in 0..n {
             l[j] = log_mean(p[j], log_p[j], p0[j], log_p0[j]);
         }
-        let total = lane_sum(n, |j| l[j]);
-        let centre = lane_sum(n, |j| l[j] * m[j]) / total;
+        // In f64: where one probability is near 1, m − centre cancels, and what is lost would be multiplied by Δs.
+        let total = lane_sum(n, |j| l[j].f64());
+        let centre = lane_sum(n, |j| l[j].f64() * m[j].f64()) / total;
         for j in 0..n {
-            m[j] = l[j] * (m[j] - centre);
+            m[j] = T::of(l[j].f64() * (m[j].f64() - centre));
         }
-        centre
+        T::of(centre)
     }
 }
 
@@ -180,6 +185,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// One score far above all others: the row where a centre in f32 loses the change (it gave −0.37503).
+    #[test]
+    fn sharp_rows_stay_complete_in_f32() {
+        let n = 16;
+        let mut peak = vec![0.0; n];
+        peak[3] = 2000.0;
+        let m: Vec<f64> = (0..n).map(|j| if j == 3 { 0.25 } else { 0.65 }).collect();
+        let ((p, got, _), (p0, ..)) = (
+            ours::<f32>(&vec![0.0; n], &peak, &m),
+            ours::<f32>(&peak, &vec![0.0; n], &m),
+        );
+        let through: f64 = (0..n).map(|j| got[j] * (0.0 - peak[j])).sum();
+        let whole: f64 = (0..n).map(|j| m[j] * (p[j] - p0[j])).sum();
+        assert!((whole - 0.375).abs() < 1e-6, "{whole}");
+        assert!((through - whole).abs() < 2e-6, "{through} {whole}");
     }
 
     #[test]

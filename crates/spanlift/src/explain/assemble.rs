@@ -1,0 +1,142 @@
+//! From an attribution to an [`Explanation`].
+
+use spanlift_explanation::{
+    Characters, Completeness, Edge, Explanation, FORMAT, HeadScores, LayerScores, Method,
+    ModelInfo, VERSION,
+};
+
+use super::choice::Choice;
+use super::{Item, Options};
+use crate::attribute::{Attribution, EdgeScore, sum};
+use crate::checkpoint::Checkpoint;
+use crate::encode::Encoding;
+use crate::ops::Real;
+use crate::ops::contribution::Contribution;
+
+/// The result of one item.
+pub(super) fn assemble<T: Real>(
+    checkpoint: &Checkpoint<T>,
+    item: Item<'_>,
+    windows: &[Encoding],
+    choice: Choice,
+    attribution: &Attribution<T>,
+    options: &Options,
+) -> Explanation {
+    let config = &checkpoint.bert.config;
+    let encoding = &windows[choice.window];
+    let (preset, delta) = (options.preset, attribution.delta());
+    let narrow = |tokens: &[Contribution], f: fn(&Contribution) -> f64| -> Vec<f32> {
+        tokens.iter().map(|c| f(c) as f32).collect()
+    };
+    let sums = attribution.sums();
+    let layers = attribution
+        .cuts
+        .iter()
+        .zip(&sums[1..])
+        .map(|(tokens, cut)| LayerScores {
+            name: cut.cut.clone(),
+            score: narrow(tokens, |c| c.score()),
+            positive: narrow(tokens, |c| c.positive),
+            negative: narrow(tokens, |c| c.negative),
+            sum: cut.sum,
+            error: cut.error,
+        });
+    // Behind the words and the L + 1 cuts: heads and MLP of each layer in turn.
+    let blocks = &sums[attribution.cuts.len() + 1..];
+    let by_token = attribution.heads.iter().map(|layer| {
+        layer
+            .iter()
+            .map(|head| head.iter().map(|&c| c as f32).collect())
+            .collect()
+    });
+    let narrow_rows = |rows: Vec<Vec<f64>>| {
+        rows.into_iter()
+            .map(|r| r.into_iter().map(|c| c as f32).collect())
+            .collect()
+    };
+    let worst = sums.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+    let span = choice.target.span();
+    Explanation {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        model: ModelInfo {
+            name: config.name.clone(),
+            family: "bert".to_owned(),
+            layers: config.layers,
+            heads: config.heads,
+            hidden: config.hidden,
+        },
+        method: Method {
+            name: preset.method.to_owned(),
+            rule: preset.name.to_owned(),
+            reference: options.reference.name().to_owned(),
+            references: options.reference.count(),
+            rules: preset
+                .rules
+                .names()
+                .map(|(op, rule)| (op.to_owned(), rule.to_owned()))
+                .into(),
+        },
+        question: item.question.to_owned(),
+        passage: item.passage.to_owned(),
+        window: encoding.window.clone(),
+        candidates: choice
+            .decision
+            .candidates(windows, &Characters::new(item.passage)),
+        answer: choice.answer,
+        tokens: encoding.tokens.clone(),
+        target: spanlift_explanation::Target {
+            kind: choice.target.kind(),
+            start_token: span.start,
+            end_token: span.end,
+            versus: choice.versus,
+            value: attribution.value,
+            reference_value: attribution.reference_value,
+            delta,
+        },
+        layers: layers.collect(),
+        word_score: narrow(&attribution.words, |c| c.score()),
+        word_sum: sums[0].sum,
+        word_error: sums[0].error,
+        heads: HeadScores {
+            score: narrow_rows(attribution.head_scores()),
+            by_token: by_token.collect(),
+            residual: attribution
+                .residual
+                .iter()
+                .map(|tokens| sum(tokens))
+                .collect(),
+            error: blocks.iter().step_by(2).map(|cut| cut.error).collect(),
+        },
+        mlp: attribution.mlp.iter().map(|tokens| sum(tokens)).collect(),
+        mlp_residual: attribution
+            .mlp_residual
+            .iter()
+            .map(|tokens| sum(tokens))
+            .collect(),
+        mlp_error: blocks
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .map(|cut| cut.error)
+            .collect(),
+        top_edges: attribution.top_edges.iter().map(edge).collect(),
+        completeness: Completeness {
+            bound: T::BOUND,
+            worst: worst.map_or(0.0, |cut| cut.relative),
+            cut: worst.map_or_else(String::new, |cut| cut.cut.clone()),
+            holds: worst.is_some_and(|cut| cut.relative <= T::BOUND),
+        },
+    }
+}
+
+fn edge(edge: &EdgeScore) -> Edge {
+    Edge {
+        layer: edge.layer + 1,
+        head: edge.head + 1,
+        query: edge.query,
+        key: edge.key,
+        pattern: edge.pattern as f32,
+        content: edge.content as f32,
+    }
+}

@@ -1,0 +1,222 @@
+//! What is explained of one item: window, answer and target; METHOD section 1.
+
+use spanlift_explanation::{Answer, Characters, TargetKind, Versus};
+
+use super::{ExplainError, Item, Options};
+use crate::answer::{Decision, Logits, Scored, best_of_window, characters, occurrences};
+use crate::attribute::{Span, Target};
+use crate::encode::{EncodeError, Encoding, find_span};
+
+/// What is explained of one item.
+pub(super) struct Choice {
+    pub(super) decision: Decision,
+    /// The explained window.
+    pub(super) window: usize,
+    pub(super) answer: Answer,
+    pub(super) target: Target,
+    pub(super) versus: Option<Versus>,
+}
+
+/// Refuses a text that the passage does not hold, before anything is computed.
+pub(super) fn check_texts(item: Item<'_>, options: &Options) -> Result<(), ExplainError> {
+    for (field, text) in [("answer", &options.answer), ("versus", &options.versus)] {
+        if let Some(text) = text
+            && !item.passage.contains(text)
+        {
+            return Err(ExplainError::NotInPassage {
+                field,
+                got: text.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Wherever a text that the caller named stands in each window, or why nowhere. The empty text is the null answer.
+fn find(
+    field: &'static str,
+    text: &str,
+    passage: &str,
+    windows: &[Encoding],
+    logits: &[Logits],
+) -> Result<Vec<Scored>, ExplainError> {
+    let scored = |window: usize, span: Span| Scored {
+        window,
+        span,
+        score: logits[window].score(span),
+    };
+    if text.is_empty() {
+        return Ok((0..windows.len())
+            .map(|window| scored(window, Span::NULL))
+            .collect());
+    }
+    let occurrences = occurrences(passage, text);
+    let mut found = Vec::new();
+    for (window, encoding) in windows.iter().enumerate() {
+        let spans = occurrences
+            .iter()
+            .filter_map(|&(start, end)| span_of(encoding, start, end));
+        found.extend(spans.map(|span| scored(window, span)));
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let got = text.to_owned();
+    let overlaps = |encoding: &Encoding, &(start, end): &(usize, usize)| {
+        let (start, end) = (
+            start.max(encoding.window.start),
+            end.min(encoding.window.end),
+        );
+        span_of(encoding, start, end).is_some()
+    };
+    Err(if occurrences.is_empty() {
+        ExplainError::NotInPassage { field, got }
+    } else if windows
+        .iter()
+        .any(|w| occurrences.iter().any(|place| overlaps(w, place)))
+    {
+        let max_tokens = longest(windows);
+        ExplainError::NotInWindow {
+            field,
+            got,
+            max_tokens,
+        }
+    } else {
+        ExplainError::NoToken { field, got }
+    })
+}
+
+fn longest(windows: &[Encoding]) -> usize {
+    windows.iter().map(|w| w.ids.len()).max().unwrap_or(0)
+}
+
+/// The best of several places: the highest score, or for the null answer the window where the answer is sought first.
+fn best_of(found: &[Scored], null_window: usize) -> Option<Scored> {
+    let null = |s: &&Scored| s.span == Span::NULL && s.window == null_window;
+    if let Some(null) = found.iter().find(null) {
+        return Some(*null);
+    }
+    found
+        .iter()
+        .copied()
+        .max_by(|a, b| a.score.total_cmp(&b.score))
+}
+
+/// Answer, window and target of one item; METHOD section 1.
+pub(super) fn choose(
+    item: Item<'_>,
+    windows: &[Encoding],
+    logits: &[Logits],
+    options: &Options,
+) -> Result<Choice, ExplainError> {
+    let text = Characters::new(item.passage);
+    let decision =
+        Decision::over(windows, logits, &options.answering).ok_or_else(|| empty(item.passage))?;
+    // Each place where the answer stands, and the place that is explained.
+    let (places, place) = match &options.answer {
+        Some(given) => {
+            let places = find("answer", given, item.passage, windows, logits)?;
+            let place = best_of(&places, decision.null_window).unwrap_or(decision.best[0]);
+            (places, place)
+        }
+        None => {
+            let (window, span) = decision.explained();
+            let place = Scored {
+                window,
+                span,
+                score: logits[window].score(span),
+            };
+            let (start, end) = characters(&windows[window], span);
+            let in_window = |(w, encoding): (usize, &Encoding)| {
+                let span = if span == Span::NULL {
+                    Some(span)
+                } else {
+                    span_of(encoding, start, end)
+                };
+                span.map(|span| Scored {
+                    window: w,
+                    span,
+                    score: logits[w].score(span),
+                })
+            };
+            (
+                windows.iter().enumerate().filter_map(in_window).collect(),
+                place,
+            )
+        }
+    };
+    let mut explained = place;
+    let mut versus = None;
+    let target = match options.target {
+        TargetKind::Span => Target::Span(place.span),
+        TargetKind::Start => Target::Start(place.span),
+        TargetKind::End => Target::End(place.span),
+        TargetKind::Margin if place.span != Span::NULL => Target::Margin(place.span),
+        TargetKind::Margin => Target::Margin(best_of_window(
+            &windows[place.window],
+            &logits[place.window],
+        )),
+        TargetKind::Versus => {
+            let other = options.versus.as_ref().ok_or(ExplainError::NoVersus)?;
+            let others = find("versus", other, item.passage, windows, logits)?;
+            let pair = |place: Scored| {
+                let here = others.iter().copied();
+                let here = here.filter(|o| o.window == place.window && o.span != place.span);
+                Some((place, best_of(&here.collect::<Vec<_>>(), place.window)?))
+            };
+            let elsewhere = || {
+                let pairs: Vec<_> = places.iter().copied().filter_map(pair).collect();
+                let answers: Vec<Scored> = pairs.iter().map(|pair| pair.0).collect();
+                let best = best_of(&answers, decision.null_window)?;
+                pairs.into_iter().find(|pair| pair.0 == best)
+            };
+            let itself = |o: &Scored| (o.window, o.span) == (place.window, place.span);
+            let (answer, other_place) = pair(place).or_else(elsewhere).ok_or_else(|| {
+                if others.iter().any(itself) {
+                    return ExplainError::SameSpan { got: other.clone() };
+                }
+                ExplainError::FarApart {
+                    answer: span_text(&windows[place.window], place.span, &text),
+                    versus: other.clone(),
+                    max_tokens: longest(windows),
+                }
+            })?;
+            explained = answer;
+            versus = Some(Versus {
+                text: span_text(&windows[answer.window], other_place.span, &text),
+                start_token: other_place.span.start,
+                end_token: other_place.span.end,
+            });
+            Target::Versus(answer.span, other_place.span)
+        }
+    };
+    let own = options.answer.is_none();
+    let answer = decision.answer(windows, explained, own, &text);
+    Ok(Choice {
+        decision,
+        window: explained.window,
+        answer,
+        target,
+        versus,
+    })
+}
+
+/// A passage without a token has no windows.
+pub(super) fn empty(passage: &str) -> EncodeError {
+    EncodeError::EmptyPassage {
+        characters: passage.chars().count(),
+    }
+}
+
+/// The tokens of the passage's characters `start..end`, where the window holds all of them.
+fn span_of(encoding: &Encoding, start: usize, end: usize) -> Option<Span> {
+    find_span(encoding, start, end).map(|(start, end)| Span { start, end })
+}
+
+fn span_text(encoding: &Encoding, span: Span, passage: &Characters<'_>) -> String {
+    if span == Span::NULL {
+        return String::new();
+    }
+    let (start, end) = characters(encoding, span);
+    passage.slice(start, end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,532 @@
+//! One question, or a batch of them, from text to [`Explanation`].
+
+mod assemble;
+mod choice;
+
+use thiserror::Error;
+
+use spanlift_explanation::{Answer, Candidate, Characters, Explanation, TargetKind};
+
+use crate::answer::{AnswerOptions, Decision, Logits, Scored};
+use crate::attribute::rules::{Preset, RESCALE};
+use crate::attribute::{
+    Attribution, KeepEdges, Reference, ReferenceError, Span, Target, attribute,
+};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
+use crate::encode::{EncodeError, Encoding};
+use crate::model::{Layout, Trace, forward};
+use crate::ops::attention::{Edges, Head};
+use crate::ops::{Matrix, Real, embedding};
+use assemble::assemble;
+use choice::{Choice, check_texts, choose, empty};
+
+/// A question about a passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// The question.
+    pub question: &'a str,
+    /// The passage.
+    pub passage: &'a str,
+}
+
+/// What to explain, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Windows, n best, threshold.
+    pub answering: AnswerOptions,
+    /// What the input is compared with.
+    pub reference: Reference,
+    /// What is explained. `Versus` needs [`versus`](Self::versus).
+    pub target: TargetKind,
+    /// The other span's text, for the target `Versus`; empty for the null answer.
+    pub versus: Option<String>,
+    /// The answer to explain in place of the model's own: a text of the passage; empty for no answer.
+    pub answer: Option<String>,
+    /// The rules of the walk.
+    pub preset: Preset,
+    /// How much of the edges is kept.
+    pub edges: KeepEdges,
+    /// Whether the attention probabilities are kept.
+    pub attention: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            answering: AnswerOptions::default(),
+            reference: Reference::default(),
+            target: TargetKind::Span,
+            versus: None,
+            answer: None,
+            preset: RESCALE,
+            edges: KeepEdges::Strongest,
+            attention: false,
+        }
+    }
+}
+
+/// Why a question could not be explained.
+#[derive(Debug, Error)]
+pub enum ExplainError {
+    /// Question and passage could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The reference does not fit.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// The text given as an answer, or to explain the answer against, is not in the passage.
+    #[error(
+        "{field}: expected a text of the passage (or nothing, for no answer), got {got:?}, which does not occur in it"
+    )]
+    NotInPassage {
+        /// `answer` or `versus`.
+        field: &'static str,
+        /// The text.
+        got: String,
+    },
+    /// That text is longer than any window.
+    #[error(
+        "{field}: no window of {max_tokens} tokens holds all of {got:?}; allow longer windows, or a shorter text"
+    )]
+    NotInWindow {
+        /// `answer` or `versus`.
+        field: &'static str,
+        /// The text.
+        got: String,
+        /// The longest window.
+        max_tokens: usize,
+    },
+    /// That text stands in the passage, where the tokenizer sees nothing.
+    #[error(
+        "{field}: expected a text with at least one token, got {got:?}, which the tokenizer passes over"
+    )]
+    NoToken {
+        /// `answer` or `versus`.
+        field: &'static str,
+        /// The text.
+        got: String,
+    },
+    /// No window holds both spans.
+    #[error(
+        "versus: no window of {max_tokens} tokens holds both the answer {answer:?} and {versus:?}; allow longer windows, or another span"
+    )]
+    FarApart {
+        /// The answer's text.
+        answer: String,
+        /// The other span's text.
+        versus: String,
+        /// The window's length.
+        max_tokens: usize,
+    },
+    /// The target `versus` without the other span.
+    #[error("target versus: expected the text of another span, got none")]
+    NoVersus,
+    /// Both spans are the same tokens.
+    #[error("versus: expected a span other than the answer, got the answer itself, {got:?}")]
+    SameSpan {
+        /// Its text.
+        got: String,
+    },
+    /// Finite weights, yet the numbers overflow.
+    #[error(
+        "the model's {what} are not finite in {precision}: its weights are too large for this precision"
+    )]
+    NotFinite {
+        /// `logits` or `scores`.
+        what: &'static str,
+        /// `f32` or `f64`.
+        precision: &'static str,
+    },
+}
+
+/// An [`Explanation`], and what is too large for it.
+#[derive(Clone, Debug)]
+pub struct Explained<T> {
+    /// The result.
+    pub explanation: Explanation,
+    /// Attention probabilities of each layer's heads where asked for, else empty; (L, A), each (S, S).
+    pub attention: Vec<Vec<Matrix<T>>>,
+    /// All edges where [`KeepEdges::All`] asked for them; (L, A).
+    pub edges: Option<Vec<Vec<Edges<T>>>>,
+    /// What was explained, with its tokens.
+    pub target: Target,
+    /// The explained window.
+    pub encoding: Encoding,
+}
+
+/// What the model answers, without an explanation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// The answer.
+    pub answer: Answer,
+    /// The n best spans.
+    pub candidates: Vec<Candidate>,
+    /// How many windows the passage has.
+    pub windows: usize,
+}
+
+/// A question-answering model that explains itself.
+#[derive(Debug)]
+pub struct Explainer<T> {
+    checkpoint: Checkpoint<T>,
+}
+
+/// One item on its way: encoded, its references made. A passage of several windows has its choice already.
+struct Ready<'a, T> {
+    at: usize,
+    item: Item<'a>,
+    windows: Vec<Encoding>,
+    choice: Option<Choice>,
+    references: Vec<Matrix<T>>,
+}
+
+impl<T> Ready<'_, T> {
+    /// The explained window.
+    fn encoding(&self) -> &Encoding {
+        &self.windows[self.choice.as_ref().map_or(0, |choice| choice.window)]
+    }
+}
+
+/// Results with the places of their items.
+type Placed<T> = Vec<(usize, Result<Explained<T>, ExplainError>)>;
+
+/// Traces of the items that share one packed pass may take this many bytes; one item may take more.
+const PACK_BYTES: usize = 1 << 29;
+
+impl<T: Real> Explainer<T> {
+    /// Loads a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// All that is missing, of a wrong shape, not finite or not supported, in one error.
+    pub fn load(source: Source<'_>) -> Result<Self, CheckpointError> {
+        Ok(Self {
+            checkpoint: checkpoint::load(source)?,
+        })
+    }
+
+    /// The loaded checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint<T> {
+        &self.checkpoint
+    }
+
+    /// Answers one question over all windows of its passage.
+    ///
+    /// # Errors
+    ///
+    /// Where question or passage cannot be encoded, or the logits are not finite.
+    pub fn answer(
+        &self,
+        question: &str,
+        passage: &str,
+        options: &AnswerOptions,
+    ) -> Result<Answers, ExplainError> {
+        let windows = self.windows(question, passage, options)?;
+        let logits = self.read(&windows)?;
+        let decision = Decision::over(&windows, &logits, options).ok_or_else(|| empty(passage))?;
+        let text = Characters::new(passage);
+        let (window, span) = decision.explained();
+        let score = logits[window].score(span);
+        let place = Scored {
+            window,
+            span,
+            score,
+        };
+        Ok(Answers {
+            answer: decision.answer(&windows, place, true, &text),
+            candidates: decision.candidates(&windows, &text),
+            windows: windows.len(),
+        })
+    }
+
+    /// Explains one question: one pair of forward passes and one walk for each reference (and, for a passage of several
+    /// windows, a forward pass over each to find the answer).
+    ///
+    /// # Errors
+    ///
+    /// Where the texts cannot be encoded, the reference or the spans do not fit, or numbers overflow.
+    pub fn explain(
+        &self,
+        question: &str,
+        passage: &str,
+        options: &Options,
+    ) -> Result<Explained<T>, ExplainError> {
+        let mut explained = self.explain_batch(&[Item { question, passage }], options);
+        explained.swap_remove(0)
+    }
+
+    /// Explains several questions: one result for each, in order. They share packed passes, as many at a time as fit in half
+    /// a gigabyte of activations; a question's scores do not depend on the others beyond rounding.
+    pub fn explain_batch(
+        &self,
+        items: &[Item<'_>],
+        options: &Options,
+    ) -> Vec<Result<Explained<T>, ExplainError>> {
+        let mut placed: Placed<T> = Vec::with_capacity(items.len());
+        let mut pack = Vec::new();
+        let mut bytes = 0;
+        for (at, &item) in items.iter().enumerate() {
+            match self.prepare(at, item, options) {
+                Ok(item) => {
+                    let more = self.trace_bytes(item.encoding().ids.len());
+                    if bytes + more > PACK_BYTES && !pack.is_empty() {
+                        placed.append(&mut self.explain_pack(std::mem::take(&mut pack), options));
+                        bytes = 0;
+                    }
+                    bytes += more;
+                    pack.push(item);
+                }
+                Err(error) => placed.push((at, Err(error))),
+            }
+        }
+        if !pack.is_empty() {
+            placed.append(&mut self.explain_pack(pack, options));
+        }
+        // Every item has exactly one result.
+        placed.sort_by_key(|(at, _)| *at);
+        placed.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// What both traces of a sequence of `s` tokens take.
+    fn trace_bytes(&self, s: usize) -> usize {
+        let config = &self.checkpoint.bert.config;
+        // A layer's H-wide fields (queries, keys and values count three), its F-wide ones, and P with ln P.
+        let row = 9 * config.hidden + 2 * config.feed_forward + 2 * config.heads * s;
+        2 * config.layers * s * row * size_of::<T>()
+    }
+
+    /// Encodes an item and makes its references; chooses the window of several.
+    fn prepare<'a>(
+        &self,
+        at: usize,
+        item: Item<'a>,
+        options: &Options,
+    ) -> Result<Ready<'a, T>, ExplainError> {
+        let Checkpoint {
+            bert, vocabulary, ..
+        } = &self.checkpoint;
+        let windows = self.windows(item.question, item.passage, &options.answering)?;
+        check_texts(item, options)?;
+        let choice = if windows.len() > 1 {
+            let logits = self.read(&windows)?;
+            Some(choose(item, &windows, &logits, options)?)
+        } else {
+            None
+        };
+        let mut ready = Ready {
+            at,
+            item,
+            windows,
+            choice,
+            references: Vec::new(),
+        };
+        // At least one, so that an empty list of references is an error.
+        for r in 0..options.reference.count().max(1) {
+            let words = options
+                .reference
+                .words(r, bert, vocabulary, ready.encoding())?;
+            ready.references.push(words);
+        }
+        Ok(ready)
+    }
+
+    /// One packed pass.
+    fn explain_pack(&self, mut ready: Vec<Ready<'_, T>>, options: &Options) -> Placed<T> {
+        let bert = &self.checkpoint.bert;
+        let layout = Layout::new(ready.iter().map(|item| &item.encoding().segments[..]));
+        let ids: Vec<u32> = ready
+            .iter()
+            .flat_map(|item| item.encoding().ids.iter().copied())
+            .collect();
+        let mut input = forward(bert, &layout, embedding::words(&bert.embeddings, &ids));
+        let mut placed: Placed<T> = Vec::with_capacity(ready.len());
+        for (b, item) in ready.iter_mut().enumerate() {
+            if item.choice.is_some() {
+                continue;
+            }
+            let choice = logits_of(&input, &layout, b)
+                .and_then(|logits| choose(item.item, &item.windows, &[logits], options));
+            match choice {
+                Ok(choice) => item.choice = Some(choice),
+                Err(error) => placed.push((item.at, Err(error))),
+            }
+        }
+        if placed.len() == ready.len() {
+            return placed;
+        }
+        // An item that failed walks along under a target that nobody reads.
+        let target = |item: &Ready<'_, T>| match &item.choice {
+            Some(choice) => choice.target,
+            None => Target::Span(Span::NULL),
+        };
+        let targets: Vec<Target> = ready.iter().map(target).collect();
+        let found = self.walk(&ready, &layout, &input, &targets, options);
+        for (b, (item, mut attribution)) in ready.into_iter().zip(found).enumerate() {
+            let Some(choice) = item.choice else { continue };
+            if !attribution.is_finite() {
+                let (what, precision) = ("scores", T::NAME);
+                placed.push((item.at, Err(ExplainError::NotFinite { what, precision })));
+                continue;
+            }
+            let attention = if options.attention {
+                take_attention(&mut input, b, bert.config.heads)
+            } else {
+                Vec::new()
+            };
+            let edges = attribution
+                .edges
+                .take()
+                .filter(|_| options.edges == KeepEdges::All);
+            let (window, target) = (choice.window, choice.target);
+            let Ready {
+                at,
+                item,
+                mut windows,
+                ..
+            } = item;
+            let explanation = assemble(
+                &self.checkpoint,
+                item,
+                &windows,
+                choice,
+                &attribution,
+                options,
+            );
+            placed.push((
+                at,
+                Ok(Explained {
+                    explanation,
+                    attention,
+                    edges,
+                    target,
+                    encoding: windows.swap_remove(window),
+                }),
+            ));
+        }
+        placed
+    }
+
+    /// The attribution of each packed item: the mean over its references, of which two are held at a time.
+    fn walk(
+        &self,
+        ready: &[Ready<'_, T>],
+        layout: &Layout,
+        input: &Trace<T>,
+        targets: &[Target],
+        options: &Options,
+    ) -> Vec<Attribution<T>> {
+        let bert = &self.checkpoint.bert;
+        let references = options.reference.count().max(1);
+        let keep = match options.edges {
+            KeepEdges::Strongest if references > 1 => KeepEdges::All, // the mean's strongest
+            keep => keep,
+        };
+        let mut sums: Vec<Attribution<T>> = Vec::new();
+        for r in 0..references {
+            let words = stack(
+                ready.iter().map(|item| &item.references[r]),
+                bert.config.hidden,
+            );
+            let reference = forward(bert, layout, words);
+            let rules = options.preset.rules;
+            let found = attribute(bert, layout, input, &reference, targets, rules, keep);
+            if sums.is_empty() {
+                sums = found;
+            } else {
+                sums.iter_mut()
+                    .zip(found)
+                    .for_each(|(sum, found)| sum.add(found));
+            }
+        }
+        if references > 1 {
+            sums.iter_mut().for_each(|sum| sum.divide(references));
+        }
+        sums
+    }
+
+    fn windows(
+        &self,
+        question: &str,
+        passage: &str,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Encoding>, EncodeError> {
+        let Checkpoint {
+            bert, vocabulary, ..
+        } = &self.checkpoint;
+        let max_tokens = options.max_tokens.min(bert.config.positions);
+        vocabulary
+            .encode(question, passage)?
+            .windows(vocabulary, max_tokens, options.stride)
+    }
+
+    /// The logits of each window, one forward pass at a time, so that memory does not grow with the passage.
+    fn read(&self, windows: &[Encoding]) -> Result<Vec<Logits>, ExplainError> {
+        windows
+            .iter()
+            .map(|encoding| self.logits(encoding, &encoding.ids))
+            .collect()
+    }
+
+    /// The logits of an encoding with other ids in place of its own.
+    fn logits(&self, encoding: &Encoding, ids: &[u32]) -> Result<Logits, ExplainError> {
+        let bert = &self.checkpoint.bert;
+        let layout = Layout::new([&encoding.segments[..]]);
+        let trace = forward(bert, &layout, embedding::words(&bert.embeddings, ids));
+        logits_of(&trace, &layout, 0)
+    }
+
+    /// The target's value on an encoding with other ids in place of its own.
+    pub(crate) fn value_at(
+        &self,
+        target: Target,
+        encoding: &Encoding,
+        ids: &[u32],
+    ) -> Result<f64, ExplainError> {
+        let logits = self.logits(encoding, ids)?;
+        let rows = logits
+            .start
+            .iter()
+            .zip(&logits.end)
+            .flat_map(|(s, e)| [*s, *e])
+            .collect();
+        Ok(target.value(&Matrix::from_vec(logits.start.len(), 2, rows), 0))
+    }
+}
+
+fn logits_of<T: Real>(trace: &Trace<T>, layout: &Layout, b: usize) -> Result<Logits, ExplainError> {
+    let logits = Logits::of(&trace.logits, layout.starts[b], layout.tokens(b).len());
+    if logits.is_finite() {
+        Ok(logits)
+    } else {
+        Err(ExplainError::NotFinite {
+            what: "logits",
+            precision: T::NAME,
+        })
+    }
+}
+
+/// Takes the attention probabilities of sequence `b` out of a trace; (L, A).
+fn take_attention<T: Real>(trace: &mut Trace<T>, b: usize, heads: usize) -> Vec<Vec<Matrix<T>>> {
+    let take = |head: &mut Head<T>| std::mem::replace(&mut head.probs, Matrix::zeros(0, 0));
+    let layers = trace.layers.iter_mut();
+    layers
+        .map(|layer| {
+            layer.heads[b * heads..(b + 1) * heads]
+                .iter_mut()
+                .map(take)
+                .collect()
+        })
+        .collect()
+}
+
+/// Matrices one under the other.
+fn stack<'a, T: Real>(parts: impl Iterator<Item = &'a Matrix<T>>, cols: usize) -> Matrix<T> {
+    let mut data = Vec::new();
+    let mut rows = 0;
+    for part in parts {
+        data.extend_from_slice(part.data());
+        rows += part.rows();
+    }
+    Matrix::from_vec(rows, cols, data)
+}
