@@ -10,7 +10,10 @@ use spanlift::answer::AnswerOptions;
 use spanlift::attribute::Reference;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
 use spanlift_explanation::TargetKind;
-use spanlift_render::Scale as RenderScale;
+use spanlift_render::colour::Palette;
+use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
+
+use crate::output;
 
 /// Why did a BERT question-answering model give its answer?
 ///
@@ -28,6 +31,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Explain(Box<ExplainArgs>),
+    Render(RenderArgs),
     Audit(AuditArgs),
 }
 
@@ -48,8 +52,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or tokens:FILE (JSON: a list of
-    /// token ids, or several to average)
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or tokens:FILE (JSON: one id for
+    /// each token of the explained window, as an explanation's `tokens` have them; or several such lists, to average)
     #[arg(long, default_value = "mask")]
     pub(crate) reference: String,
     /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
@@ -64,25 +68,51 @@ pub(crate) struct ExplainArgs {
     /// How many of the best spans to keep
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     pub(crate) n_best: usize,
-    /// Colours: a scale for each layer, as in the paper, or one for all
-    #[arg(long, value_enum, default_value_t = ScaleArg::Layer)]
-    pub(crate) scale: ScaleArg,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = ColourArg::Auto)]
-    pub(crate) color: ColourArg,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
     /// Mask the five words with the highest scores and compare the target's drop with random words (exit code 1 where
     /// they do not beat nine of ten draws)
     #[arg(long)]
     pub(crate) check: bool,
-    /// Write the explanation to a file; its name's ending chooses the format: .json
-    #[arg(short, long = "output", value_name = "FILE")]
-    pub(crate) outputs: Vec<PathBuf>,
     /// Write all edge scores: pattern.LAYER and content.LAYER, (heads, tokens, tokens) each, layers from 1
     #[arg(long, value_name = "FILE.safetensors")]
     pub(crate) edges: Option<PathBuf>,
     /// Write the attention probabilities: attention.LAYER, (heads, tokens, tokens) each, layers from 1
     #[arg(long, value_name = "FILE.safetensors")]
     pub(crate) attention: Option<PathBuf>,
+}
+
+/// Draw a saved explanation again
+#[derive(Debug, Group)]
+pub(crate) struct RenderArgs {
+    /// An explanation that `explain -o x.json` wrote
+    #[arg(value_name = "FILE.json")]
+    pub(crate) explanation: PathBuf,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+}
+
+/// How an explanation is drawn and where it is written.
+#[derive(Debug, Group)]
+pub(crate) struct PictureArgs {
+    /// Write the explanation to a file; its name's ending chooses the format: .json, .html, .svg, .png
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub(crate) outputs: Vec<PathBuf>,
+    /// Write the paper's set of figures, SVG and PNG: one for each layer and one for the output
+    #[arg(long, value_name = "DIR")]
+    pub(crate) figures: Option<PathBuf>,
+    /// A colour scale for each layer, as in the paper, or one for all
+    #[arg(long, value_enum, default_value_t = ScaleArg::Layer)]
+    pub(crate) scale: ScaleArg,
+    /// Colours of pictures and pages
+    #[arg(long, value_enum, default_value_t = PaletteArg::RedBlue)]
+    pub(crate) palette: PaletteArg,
+    /// Colour each wordpiece, or each whole word, in pictures
+    #[arg(long, value_enum, default_value_t = UnitArg::Wordpieces)]
+    pub(crate) unit: UnitArg,
+    /// When to use colours in the terminal (through a pager: --color always, and less -R)
+    #[arg(long, value_enum, default_value_t = ColourArg::Auto)]
+    pub(crate) color: ColourArg,
 }
 
 /// Explain the questions of a SQuAD file and report how exactly the scores add up
@@ -147,6 +177,19 @@ pub(crate) enum RuleArg {
 pub(crate) enum ScaleArg {
     Layer,
     Shared,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PaletteArg {
+    RedBlue,
+    /// Orange and blue: told apart with any colour vision
+    ColourBlind,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum UnitArg {
+    Wordpieces,
+    Words,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -229,10 +272,37 @@ impl CommonArgs {
     }
 }
 
+impl PictureArgs {
+    /// What the formats are told.
+    pub(crate) fn options(&self) -> RenderOptions {
+        RenderOptions {
+            scale: self.scale.scale(),
+            palette: match self.palette {
+                PaletteArg::RedBlue => Palette::RedBlue,
+                PaletteArg::ColourBlind => Palette::ColourBlind,
+            },
+            unit: match self.unit {
+                UnitArg::Wordpieces => Unit::Wordpieces,
+                UnitArg::Words => Unit::Words,
+            },
+            ..RenderOptions::default()
+        }
+    }
+
+    /// What the terminal is told.
+    pub(crate) fn terminal(&self) -> TerminalOptions {
+        TerminalOptions {
+            width: output::width(),
+            colour: output::colour_depth(self.color),
+            scale: self.scale.scale(),
+        }
+    }
+}
+
 impl ExplainArgs {
     /// Every file to be written, with the option that asks for it.
     pub(crate) fn targets(&self) -> Vec<(&'static str, &Path)> {
-        let outputs = self.outputs.iter().map(|path| ("--output", path));
+        let outputs = self.pictures.outputs.iter().map(|path| ("--output", path));
         let edges = self.edges.iter().map(|path| ("--edges", path));
         let attention = self.attention.iter().map(|path| ("--attention", path));
         let all = outputs.chain(edges).chain(attention);
@@ -270,6 +340,7 @@ impl ExplainArgs {
 
 /// The reference that was typed: a name, or `tokens:FILE`.
 pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
+    let typed = typed.trim();
     if let Some(file) = typed.strip_prefix("tokens:") {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("--reference: `{file}` cannot be read"))?;
@@ -283,7 +354,9 @@ pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
     ensure!(
         named.is_some(),
         "--reference: expected {} or tokens:FILE, got `{typed}`",
-        Reference::NAMES.join(", ")
+        Reference::NAMED
+            .map(|reference| reference.name())
+            .join(", ")
     );
     Ok(named.unwrap_or_default())
 }

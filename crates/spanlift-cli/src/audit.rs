@@ -68,7 +68,10 @@ fn audit<T: Real>(
         }
     }
     if failed > 0 {
-        bail!("{failed} explanations could not be made; the reasons are above");
+        bail!(
+            "{} could not be made; the reasons are above",
+            count(failed, "explanation")
+        );
     }
     Ok(outcome)
 }
@@ -145,6 +148,19 @@ fn progress(questions: usize, reference: &str) -> ProgressBar {
     bar
 }
 
+/// `3` is the cut at the input of layer 3; the others name themselves.
+fn cut_name(cut: &str) -> String {
+    if cut.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("layer {cut}")
+    } else {
+        format!("cut `{cut}`")
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 fn report(
     args: &AuditArgs,
     precision: &str,
@@ -162,11 +178,12 @@ fn report(
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "{} questions of {}, reference {}, rule {rule}, {precision}\n  \
-         |error| / max(1, Σ|score|), the worst of all cuts of each question; bound {bound:.0e}, {}\n  \
+        "{} of {}, reference {}, rule {rule}, {precision}\n  \
+         |error| / max(1, Σ|score|), the worst of all cuts of each question;\n  \
+         bound {bound:.0e}, {}\n  \
          median {:.1e}   90 % {:.1e}   99 % {:.1e}   worst {:.1e}\n  \
-         worst: question {}, cut `{}`, Δt {:+.4}: {}\n",
-        worst.len(),
+         worst: question {}, {}, Δt {:+.4}: {}\n",
+        count(worst.len(), "question"),
         args.data.display(),
         reference.name(),
         if over == 0 {
@@ -179,7 +196,7 @@ fn report(
         quantile(0.99).relative,
         last.relative,
         last.id,
-        last.cut,
+        cut_name(&last.cut),
         last.delta,
         last.question.trim(),
     );

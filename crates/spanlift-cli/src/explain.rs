@@ -3,15 +3,16 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use safetensors::{Dtype, tensor::TensorView};
 
+use spanlift::answer::AnswerOptions;
 use spanlift::attribute::KeepEdges;
-use spanlift::check::{Check, DRAWS, MUST_BEAT};
+use spanlift::check::{Check, DRAWS, MUST_BEAT, Verdict};
 use spanlift::ops::{Matrix, Real};
 use spanlift::{Explained, Explainer};
 use spanlift_explanation::Explanation;
-use spanlift_render::{TerminalOptions, terminal};
+use spanlift_render::terminal;
 
 use crate::args::{ExplainArgs, PrecisionArg, reference};
 use crate::output::{self, Outcome};
@@ -25,13 +26,7 @@ struct Texts {
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     // All that can be wrong with what was typed comes before the work.
-    for path in &args.outputs {
-        ensure!(
-            path.extension().is_some_and(|ending| ending == "json"),
-            "--output: `{}`: expected a name that ends in .json",
-            path.display()
-        );
-    }
+    crate::render::check(&args.pictures)?;
     output::check_targets(&args.targets(), &args.inputs())?;
     let texts = texts(args)?;
     args.common.start_threads()?;
@@ -105,13 +100,26 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
         .explain(&texts.question, &texts.passage, &options)
         .with_context(|| args.source())?;
     let explanation = &explained.explanation;
+    if let Some(given) = args
+        .answer
+        .as_ref()
+        .filter(|given| **given != explanation.answer.text)
+    {
+        let text = &explanation.answer.text;
+        output::note(&format!(
+            "--answer: {given:?} lies within tokens: {text:?} is explained"
+        ));
+    }
+    let limit = explainer.checkpoint().bert.config.positions;
+    let default = AnswerOptions::default().max_tokens;
+    if args.common.max_tokens > limit && args.common.max_tokens != default {
+        let asked = args.common.max_tokens;
+        output::note(&format!(
+            "--max-tokens: {asked} asked for, the model takes at most {limit}"
+        ));
+    }
 
-    let shown = TerminalOptions {
-        width: output::width(),
-        colour: output::colour_depth(args.color),
-        scale: args.scale.scale(),
-    };
-    let mut text = terminal(explanation, &shown);
+    let mut text = terminal(explanation, &args.pictures.terminal());
     if let Some(gold) = &texts.gold {
         text.push_str(&gold_line(gold));
     }
@@ -119,7 +127,7 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     if args.check {
         let check = explainer.check(&explained)?;
         text.push_str(&check_lines(&check));
-        if !check.holds() {
+        if check.verdict() == Verdict::Failed {
             outcome = Outcome::Negative;
         }
     }
@@ -159,14 +167,28 @@ fn check_lines(check: &Check) -> String {
     );
     let words: Vec<String> = check.words.iter().map(|word| format!("{word:?}")).collect();
     format!(
-        "\ncheck       masking {} lowers the target by {:+.4}\n            \
-         {DRAWS} random draws of {} words: {mean:+.4} on average ({least:+.4} to {most:+.4})\n            \
-         {}: the highest scores beat {} of {DRAWS} draws (at least {MUST_BEAT} are asked for)\n",
+        "\ncheck       masking {} changes the target by {:+.4}\n            \
+         {DRAWS} random draws of {} words: {:+.4} on average ({:+.4} to {:+.4})\n            \
+         {}\n",
         words.join(", "),
-        check.drop,
+        -check.drop,
         check.words.len(),
-        if check.holds() { "passed" } else { "FAILED" },
-        check.beaten(),
+        -mean,
+        -most,
+        -least,
+        match check.verdict() {
+            Verdict::TooFewWords =>
+                format!("no verdict: {} words are too few to draw from", check.of),
+            verdict => format!(
+                "{}: it lowers the target by more than {} of {DRAWS} draws (asked for: at least {MUST_BEAT})",
+                if verdict == Verdict::Passed {
+                    "passed"
+                } else {
+                    "FAILED"
+                },
+                check.beaten(),
+            ),
+        }
     )
 }
 
@@ -178,15 +200,7 @@ fn write_files<T: Real>(args: &ExplainArgs, explained: &Explained<T>) -> anyhow:
             failed.push(format!("{error:#}"));
         }
     };
-    for path in &args.outputs {
-        attempt(
-            explained
-                .explanation
-                .to_json()
-                .with_context(|| format!("--output: `{}`", path.display()))
-                .and_then(|json| output::write_whole("--output", path, json.as_bytes())),
-        );
-    }
+    attempt(crate::render::write(&args.pictures, &explained.explanation));
     if let (Some(path), Some(edges)) = (&args.edges, &explained.edges) {
         let mut tensors = Vec::new();
         for (l, heads) in edges.iter().enumerate() {

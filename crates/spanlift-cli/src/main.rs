@@ -5,6 +5,7 @@ mod audit;
 mod explain;
 mod model;
 mod output;
+mod render;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     output::exit_code(match args.command {
         args::Command::Explain(args) => explain::run(&args),
+        args::Command::Render(args) => render::run(&args),
         args::Command::Audit(args) => audit::run(&args),
     })
 }

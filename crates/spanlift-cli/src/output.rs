@@ -78,8 +78,9 @@ pub(crate) fn colour_depth(asked: ColourArg) -> ColourDepth {
         ColourArg::Auto if !io::stdout().is_terminal() => ColourDepth::None,
         ColourArg::Auto => match supports_color::on(stdout) {
             Some(level) if level.has_16m => ColourDepth::TrueColour,
-            Some(level) if level.has_256 => ColourDepth::Ansi256,
-            _ => ColourDepth::None,
+            // A terminal that is only known to have 16 colours: nearly all show 256.
+            Some(_) => ColourDepth::Ansi256,
+            None => ColourDepth::None,
         },
         // Through a pipe the terminal behind it is unknown: 256 colours are shown by nearly all.
         ColourArg::Always => match supports_color::on(stdout) {

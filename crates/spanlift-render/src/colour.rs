@@ -31,6 +31,41 @@ const RED: [f32; 2] = [0.1710, 0.0706];
 /// OKLab a and b of `#2166ac`, to a ten-thousandth.
 const BLUE: [f32; 2] = [-0.0394, -0.1240];
 
+/// OKLab a and b of an orange and of a full blue.
+const ORANGE: [f32; 2] = [0.0680, 0.1055];
+const FULL_BLUE: [f32; 2] = [-0.0340, -0.1720];
+
+/// The hues of both ends; lightness is the same in each, and zero is white.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// Red positive, blue negative: [`diverging`].
+    #[default]
+    RedBlue,
+    /// Orange positive, full blue negative: yellow against blue is what red-green blindness leaves.
+    ColourBlind,
+}
+
+impl Palette {
+    /// The colour of a score that is `x` times its scale, as [`diverging`] for red and blue.
+    #[must_use]
+    pub fn diverging(self, x: f32) -> Colour {
+        let ends = match self {
+            Self::RedBlue => (RED, BLUE),
+            Self::ColourBlind => (ORANGE, FULL_BLUE),
+        };
+        between(x, ends)
+    }
+
+    /// The names of both ends, positive first.
+    #[must_use]
+    pub fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RedBlue => ("red", "blue"),
+            Self::ColourBlind => ("orange", "blue"),
+        }
+    }
+}
+
 /// The colour of a score that is `x` times its scale: -1 blue, 0 white, 1 red.
 ///
 /// Beyond ±1 as at ±1. NaN is no score: grey, [`Colour::GREY`], which is nowhere on the scale.
@@ -44,11 +79,16 @@ const BLUE: [f32; 2] = [-0.0394, -0.1240];
 /// ```
 #[must_use]
 pub fn diverging(x: f32) -> Colour {
+    Palette::RedBlue.diverging(x)
+}
+
+/// The straight line from white to one of two ends.
+fn between(x: f32, (positive, negative): ([f32; 2], [f32; 2])) -> Colour {
     if x.is_nan() {
         return Colour::GREY;
     }
     let t = x.abs().min(1.0);
-    let [a, b] = if x > 0.0 { RED } else { BLUE };
+    let [a, b] = if x > 0.0 { positive } else { negative };
     Colour::from_oklab([1.0 - t * (1.0 - END_LIGHTNESS), t * a, t * b])
 }
 
@@ -248,6 +288,8 @@ mod tests {
         for x in steps() {
             let (red, blue) = (cie_lightness(diverging(x)), cie_lightness(diverging(-x)));
             assert!((red - blue).abs() < 3.0, "{x}: {red} {blue}");
+            let of = |x| cie_lightness(Palette::ColourBlind.diverging(x));
+            assert!((of(x) - of(-x)).abs() < 3.0, "{x}: {} {}", of(x), of(-x));
             assert!(red < last, "{x}");
             last = red;
         }

@@ -7,12 +7,13 @@
 mod cuts;
 mod head;
 mod ledger;
-mod number;
 mod page;
 
 use spanlift_explanation::Explanation;
 
 use page::Page;
+
+use crate::options::Scale;
 
 /// The narrowest page: a label and a number beside it.
 const NARROWEST: usize = 24;
@@ -48,15 +49,6 @@ pub enum ColourDepth {
     Ansi256,
     /// Eight bits a channel.
     TrueColour,
-}
-
-/// What a full colour stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// The largest |score| of the same cut, as in the figures of Arkhangelskaia & Dutta 2019.
-    Layer,
-    /// The largest |score| of all cuts: they can be compared.
-    Shared,
 }
 
 /// The explanation as text, each line ended by a newline.

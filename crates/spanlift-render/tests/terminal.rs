@@ -112,7 +112,7 @@ fn without_colour_every_number_is_there() {
                probability 0.875  score +5.5000  null score -1.2500
     target     span  value +5.5000  at the reference +1.5000  Δt +4.0000
     method     deeplift  rule rescale  reference mask  model tiny
-    sums       hold at every cut: worst error 3.1e-7 of bound 1e-4, at layer 2
+    sums       hold: |error| / max(1, Σ|score|) ≤ 3.1e-7 (bound 1e-4), at layer 2
 
     words      sum +4.0000   error 0        Who +1.00  ⟦Ada⟧ +1.00  ⟦Byron⟧ +1.00
                                             rebuilt +0.75  built +0.50  1877 -0.50
@@ -123,9 +123,10 @@ fn without_colour_every_number_is_there() {
     output     sum +4.0000   error 0        ⟦Byron⟧ +2.50  ⟦Ada⟧ +1.50
 
     heads      contribution through each head
-    head             1      2  residual      MLP
-    layer 1      +1.50  -0.50    +3.000  +0.5000
-    layer 2      +0.12  +1.25    +2.625  -0.7500
+    head             1      2  residual      MLP  MLP resid.
+    layer 1      +1.50  -0.50    +3.000  +0.5000      +3.500
+    layer 2      +0.12  +1.25    +2.625  -0.7500      +4.750
+               in each layer heads + residual = Δt, and MLP + MLP resid. = Δt
     strongest  layer 1 head 1 +1.50  layer 2 head 2 +1.25  layer 1 head 2 -0.50
 
     edges      query → key, pattern: where the head looks, content: what it carries
@@ -144,8 +145,9 @@ fn in_colour_the_text_reads_the_same() {
                probability 0.875  score +5.5000  null score -1.2500
     target     span  value +5.5000  at the reference +1.5000  Δt +4.0000
     method     deeplift  rule rescale  reference mask  model tiny
-    sums       hold at every cut: worst error 3.1e-7 of bound 1e-4, at layer 2
+    sums       hold: |error| / max(1, Σ|score|) ≤ 3.1e-7 (bound 1e-4), at layer 2
     scale       -1  -¾  -½  -¼  0  +¼  +½  +¾  +1  × the scale of the cut
+               red raises the target, blue lowers it
 
     words      sum +4.0000  error 0  scale ±1.00
       [CLS] Who built the mill? [SEP]
@@ -164,9 +166,10 @@ fn in_colour_the_text_reads_the_same() {
       ⟦Ada Byron⟧ rebuilt it in 1877. [SEP]
 
     heads      contribution through each head, in tenths of 1.50
-    head         1  2  residual      MLP
-    layer 1    +10 -3    +3.000  +0.5000
-    layer 2     +1 +8    +2.625  -0.7500
+    head         1  2  residual      MLP  MLP resid.
+    layer 1    +10 -3    +3.000  +0.5000      +3.500
+    layer 2     +1 +8    +2.625  -0.7500      +4.750
+               in each layer heads + residual = Δt, and MLP + MLP resid. = Δt
     strongest  layer 1 head 1 +1.50  layer 2 head 2 +1.25  layer 1 head 2 -0.50
 
     edges      query → key, pattern: where the head looks, content: what it carries
@@ -280,7 +283,7 @@ fn sums_that_do_not_hold_are_loud() {
         plain(&explanation)
             .contains("WARNING: they do not hold. Worst error 2.5e-1, bound 1e-4, at the")
     );
-    assert!(!plain(&explanation).contains("hold at every cut"));
+    assert!(!plain(&explanation).contains("hold: |error|"));
     assert!(!plain(&mill()).contains("WARNING"));
 }
 
@@ -297,9 +300,32 @@ fn no_answer_is_said_and_the_best_span_shown() {
     ) = (false, None, None, 0, 0);
     answer.text.clear();
     explanation.validate().unwrap();
-    assert!(plain(&explanation).contains("answer     no answer\nbest span  Ada Byron\n"));
+    // The probability of no answer stands with it, the best span's with the span.
+    assert!(plain(&explanation).contains(
+        "answer     no answer\n           probability 0.875  null score -1.2500\n\
+         best span  Ada Byron  probability 0.875  score +5.5000\n"
+    ));
     let text = stripped(&terminal(&explanation, &options(80, ColourDepth::Ansi256)));
     assert!(text.contains("⟦[CLS]⟧ Who built the mill? [SEP]\n"));
+}
+
+#[test]
+fn a_given_answer_says_so_beside_the_best_span() {
+    let mut explanation = mill();
+    explanation.answer.given = true;
+    let text = plain(&explanation);
+    assert!(text.contains("answer     Ada Byron  (given, not the model's own choice)\n"));
+    assert!(text.contains("best span  Ada Byron  probability 0.875  score +5.5000\n"));
+}
+
+/// The words and the first layer look the same where LayerNorm alone lies between them.
+#[test]
+fn a_cut_that_looks_like_the_next_is_not_drawn_twice() {
+    let mut explanation = mill();
+    explanation.layers[0].score = explanation.word_score.clone();
+    let text = stripped(&terminal(&explanation, &options(80, ColourDepth::Ansi256)));
+    assert_eq!(text.matches("Who built the mill? [SEP]").count(), 3);
+    assert!(text.contains("token by token as layer 1"));
 }
 
 #[test]

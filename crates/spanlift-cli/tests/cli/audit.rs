@@ -77,7 +77,7 @@ fn the_limit_keeps_the_first_questions() {
     let desk = Desk::new();
     let ran = audit(&desk, &["--limit", "1"]).succeeded();
     assert!(
-        ran.stdout.starts_with("1 questions of squad.json"),
+        ran.stdout.starts_with("1 question of squad.json"),
         "{}",
         ran.stdout
     );
@@ -157,7 +157,7 @@ fn a_question_that_cannot_be_explained_is_named_and_the_others_are_reported() {
         "{named}"
     );
     assert!(
-        error.starts_with("error: 1 explanations could not be made"),
+        error.starts_with("error: 1 explanation could not be made"),
         "{error}"
     );
     // Where none can be made there is nothing to report.

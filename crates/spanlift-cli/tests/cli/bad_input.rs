@@ -324,7 +324,7 @@ fn a_data_set_that_is_none_is_refused() {
 #[test]
 fn a_question_that_fills_the_window_is_refused() {
     let desk = Desk::new();
-    let words = ["question", "6 tokens", "window of 9"];
+    let words = ["question", "6 tokens", "at least 10 tokens, got 9"];
     desk.refuses_to_explain(&["--max-tokens", "9"], &words);
     desk.explain(&["--max-tokens", "10"]).succeeded();
     // The model has 64 positions, whatever is allowed.
@@ -339,7 +339,10 @@ fn a_question_that_fills_the_window_is_refused() {
         "--max-tokens",
         "1000",
     ];
-    desk.refuses(&ask, &["question", "61 tokens", "window of 64"]);
+    desk.refuses(
+        &ask,
+        &["question", "61 tokens", "at least 65 tokens, got 64"],
+    );
 }
 
 #[test]

@@ -136,3 +136,91 @@ fn a_written_file_has_the_permissions_of_any_new_file() {
     let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode();
     assert_eq!(mode("x.json"), mode("tower.txt"));
 }
+
+#[test]
+fn pictures_and_pages_are_written_and_a_saved_explanation_gives_the_same() {
+    let desk = Desk::new();
+    let names = ["x.json", "x.html", "x.svg", "x.png"];
+    let outputs: Vec<&str> = names.iter().flat_map(|name| ["-o", name]).collect();
+    desk.explain(&[&outputs[..], &["--figures", "figures"]].concat())
+        .succeeded();
+    let found = desk.read_explanation("x.json");
+    let text = |name: &str| String::from_utf8(desk.read(name)).unwrap();
+    assert!(text("x.html").starts_with("<!doctype html>") && text("x.svg").starts_with("<svg"));
+    assert!(desk.read("x.png").starts_with(b"\x89PNG\r\n\x1a\n"));
+    // One picture a layer and one for the output, as SVG and as PNG.
+    let layers = found.layers.len() - 1;
+    let mut expected: Vec<String> = (1..=layers)
+        .map(|l| format!("layer-{l:02}"))
+        .chain(["output".to_owned()])
+        .flat_map(|name| [format!("{name}.png"), format!("{name}.svg")])
+        .collect();
+    expected.sort();
+    let mut figures: Vec<String> = fs::read_dir(desk.path("figures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    figures.sort();
+    assert_eq!(figures, expected);
+
+    let again = [
+        "render", "x.json", "-o", "y.html", "-o", "y.svg", "-o", "y.png", "-o", "y.json",
+    ];
+    let ran = desk
+        .run(&[&again[..], &["--figures", "more"]].concat())
+        .succeeded();
+    assert_eq!(ran.stdout, "");
+    for name in names {
+        assert!(
+            desk.read(name) == desk.read(&name.replacen('x', "y", 1)),
+            "{name}"
+        );
+    }
+    for name in &figures {
+        assert!(desk.read(&format!("figures/{name}")) == desk.read(&format!("more/{name}")));
+    }
+    // Without a file to write, the terminal shows it.
+    let shown = desk.run(&["render", "x.json"]).succeeded();
+    assert!(shown.stdout.contains("question   ") && shown.stdout.contains("layer 1"));
+    // The options reach the pictures.
+    for options in [&["--palette", "colour-blind"][..], &["--scale", "shared"]] {
+        desk.run(&[&["render", "x.json", "-o", "z.svg"][..], options].concat())
+            .succeeded();
+        assert!(desk.read("z.svg") != desk.read("x.svg"), "{options:?}");
+    }
+}
+
+#[test]
+fn what_is_no_explanation_is_not_drawn() {
+    let desk = Desk::new();
+    desk.explain(&["-o", "x.json"]).succeeded();
+    let good = String::from_utf8(desk.read("x.json")).unwrap();
+    desk.write(
+        "newer.json",
+        good.replacen("\"version\":1", "\"version\":2", 1),
+    );
+    desk.write("other.json", "{\"format\": \"something\", \"version\": 1}");
+    desk.write("cut.json", &good[..good.len() / 2]);
+    desk.write("nan.json", "NaN");
+    for (file, words) in [
+        ("newer.json", &["`newer.json`", "version", "2"][..]),
+        ("other.json", &["`other.json`", "format"]),
+        ("cut.json", &["`cut.json`"]),
+        ("nan.json", &["`nan.json`"]),
+        ("missing.json", &["`missing.json`", "cannot be read"]),
+    ] {
+        desk.refuses(&["render", file, "-o", "out.svg"], words);
+    }
+    desk.refuses(
+        &["render", "x.json", "-o", "x.json"],
+        &["other than the input"],
+    );
+    desk.refuses(
+        &["render", "x.json", "-o", "out.pdf"],
+        &["`out.pdf`", ".svg"],
+    );
+    desk.refuses(
+        &["render", "x.json", "--figures", "x.json"],
+        &["--figures", "folder"],
+    );
+}

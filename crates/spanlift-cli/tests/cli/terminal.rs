@@ -131,10 +131,13 @@ fn a_reader_that_goes_away_is_no_failure_and_costs_no_file() {
 }
 
 #[test]
-fn the_check_fails_where_every_draw_masks_the_same_words() {
+fn the_check_fails_where_no_word_matters() {
     let desk = Desk::new();
-    desk.write("tower.txt", "opened 1893");
-    // Five words at most, so that each draw takes all of them and cannot be beaten.
+    // One embedding for all words: masking changes nothing, so no draw can be beaten.
+    desk.edit_tensors(|tensors| {
+        let words = "bert.embeddings.word_embeddings.weight";
+        tensors.get_mut(words).unwrap().map(|_| 0.5);
+    });
     let ask = [
         "explain",
         "When?",
@@ -148,11 +151,19 @@ fn the_check_fails_where_every_draw_masks_the_same_words() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.stdout
-            .contains("FAILED: the highest scores beat 0 of 10 draws"),
+            .contains("FAILED: it lowers the target by more than 0 of 10 draws"),
         "{}",
         ran.stdout
     );
     desk.read_explanation("x.json");
+    // Too few words for random draws to be other words: no verdict, and no failure.
+    desk.write("tower.txt", "opened 1893");
+    let ran = desk.run(&ask).succeeded();
+    assert!(
+        ran.stdout.contains("no verdict: 4 words are too few"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

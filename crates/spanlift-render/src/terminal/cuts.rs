@@ -1,13 +1,17 @@
 //! The cuts: the words, the input of each layer, the output; as coloured text or as the strongest words.
 
-use spanlift_explanation::{Characters, Explanation, Part, Token, Word, words};
+use spanlift_explanation::{Explanation, Part, Word, words};
 
-use super::head::{NAMES, sum_digits};
-use super::number::{Digits, error, largest};
+use super::TerminalOptions;
+use super::head::NAMES;
 use super::page::{Item, Page, Span, Style};
-use super::{Scale, TerminalOptions};
+use crate::clusters::{Cluster, clusters};
 use crate::colour::Colour;
-use crate::text::{label, visible};
+use crate::cut::{self, Cut, cuts, scales, share};
+use crate::facts::sum_digits;
+use crate::number::{Digits, error, largest};
+use crate::options::Scale;
+use crate::text::label;
 
 /// How many words a cut shows without colour.
 const STRONGEST: usize = 6;
@@ -17,68 +21,27 @@ const WORD: usize = 20;
 const OPEN: &str = "⟦";
 const CLOSE: &str = "⟧";
 
-struct Cut<'a> {
-    name: String,
-    score: &'a [f32],
-    sum: f64,
-    error: f64,
-}
-
-fn cuts(explanation: &Explanation) -> Vec<Cut<'_>> {
-    let words = Cut {
-        name: "words".to_owned(),
-        score: &explanation.word_score,
-        sum: explanation.word_sum,
-        error: explanation.word_error,
-    };
-    let layers = explanation.layers.iter().map(|layer| {
-        let number = layer.name.bytes().all(|byte| byte.is_ascii_digit());
-        let name = if number {
-            format!("layer {}", layer.name)
-        } else {
-            label(&layer.name, WORD)
-        };
-        Cut {
-            name,
-            score: &layer.score,
-            sum: layer.sum,
-            error: layer.error,
-        }
-    });
-    std::iter::once(words).chain(layers).collect()
-}
-
-/// The largest |score| of all cuts together, or of each alone.
-fn scales(cuts: &[Cut<'_>], scale: Scale) -> Vec<f64> {
-    let own: Vec<f64> = cuts
-        .iter()
-        .map(|cut| largest(cut.score.iter().copied()))
-        .collect();
-    match scale {
-        Scale::Layer => own,
-        Scale::Shared => vec![own.iter().copied().fold(0.0, f64::max); own.len()],
-    }
-}
-
-/// A score as a share of its scale.
-pub(crate) fn share(score: f32, scale: f64) -> f32 {
-    if scale > 0.0 {
-        (f64::from(score) / scale) as f32
-    } else {
-        score
-    }
-}
-
 /// Every cut.
 pub(crate) fn show(page: &mut Page, explanation: &Explanation, options: &TerminalOptions) {
     let cuts = cuts(explanation);
-    let scales = scales(&cuts, options.scale);
+    let scales = scales(cuts.iter().map(|cut| cut.score), options.scale);
     if page.coloured() {
         legend(page, options.scale, scales.first().copied().unwrap_or(0.0));
         let clusters = clusters(explanation);
-        for (cut, scale) in cuts.iter().zip(scales) {
+        for (i, (cut, scale)) in cuts.iter().zip(scales).enumerate() {
             page.blank();
-            coloured(page, explanation, &clusters, cut, scale);
+            if i == 0 && cuts.get(1).is_some_and(|next| alike(cut, next, scale)) {
+                let note = "token by token as layer 1: LayerNorm works within a token";
+                let sum = sum_digits(&explanation.target).signed(cut.sum);
+                let items = vec![
+                    Item::plain(0, format!("sum {sum}")),
+                    Item::plain(2, format!("error {}", error(cut.error))),
+                    Item::plain(2, note),
+                ];
+                page.flow(Span::new(cut.name.clone(), Style::BOLD), NAMES, items);
+            } else {
+                coloured(page, explanation, &clusters, cut, scale);
+            }
         }
     } else {
         let words = words(explanation);
@@ -87,6 +50,12 @@ pub(crate) fn show(page: &mut Page, explanation: &Explanation, options: &Termina
             strongest(page, explanation, &words, cut);
         }
     }
+}
+
+/// Whether two cuts would look the same.
+fn alike(one: &Cut<'_>, other: &Cut<'_>, scale: f64) -> bool {
+    let near = |(a, b): (&f32, &f32)| f64::from(a - b).abs() <= 1e-3 * scale;
+    one.score.len() == other.score.len() && one.score.iter().zip(other.score).all(near)
 }
 
 /// The colours and what they stand for, on one line.
@@ -119,17 +88,17 @@ fn legend(page: &mut Page, scale: Scale, largest: f64) {
     };
     items.push(Item::plain(1, note));
     page.flow(Span::new("scale", Style::PLAIN), NAMES, items);
+    let meaning = "red raises the target, blue lowers it";
+    page.flow(
+        Span::new("", Style::PLAIN),
+        NAMES,
+        vec![Item::plain(0, meaning)],
+    );
 }
 
 /// One cut as a line of its strongest words.
 fn strongest(page: &mut Page, explanation: &Explanation, words: &[Word], cut: &Cut<'_>) {
-    let mut scored: Vec<(&Word, f32)> = words
-        .iter()
-        .map(|word| (word, word.score(cut.score)))
-        .collect();
-    scored.retain(|&(_, score)| score != 0.0);
-    scored.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
-    scored.truncate(STRONGEST);
+    let scored = cut::strongest(words, cut.score, STRONGEST);
     let digits = Digits::of(largest(scored.iter().map(|&(_, score)| score)), 3);
     let answer = explanation.answer.start_token..explanation.answer.end_token.saturating_add(1);
     let sum = sum_digits(&explanation.target).signed(cut.sum);
@@ -156,93 +125,6 @@ fn strongest(page: &mut Page, explanation: &Explanation, words: &[Word], cut: &C
         ];
         page.flow(Span::new(cut.name.clone(), Style::PLAIN), NAMES, head);
         page.flow(Span::new("", Style::PLAIN), 2, items);
-    }
-}
-
-/// What stays together on a line: the tokens of a stretch of text without white space.
-struct Cluster {
-    pieces: Vec<Piece>,
-    /// Whether the white space before it lies in the answer.
-    gap_in_answer: bool,
-    part: Part,
-}
-
-/// A token's text, or text that no token covers.
-struct Piece {
-    text: String,
-    token: Option<usize>,
-}
-
-/// The window's text in its own order. Between two tokens stands what stands between them in the question or
-/// passage: nothing, white space, or characters that the tokenizer dropped, which stay with the token before.
-fn clusters(explanation: &Explanation) -> Vec<Cluster> {
-    let answer = &explanation.answer;
-    let texts = [
-        Characters::new(&explanation.question),
-        Characters::new(&explanation.passage),
-    ];
-    let mut ends = [0, explanation.window.start];
-    let mut clusters: Vec<Cluster> = Vec::new();
-    for (i, token) in explanation.tokens.iter().enumerate() {
-        let which = usize::from(token.part == Part::Passage);
-        let (gap, text) = match (token.part, token.start, token.end) {
-            (Part::Question | Part::Passage, Some(start), Some(end)) => {
-                let (start, before) = (start.max(ends[which]), ends[which]);
-                ends[which] = end.max(before);
-                (
-                    texts[which].slice(before, start).unwrap_or(" "),
-                    texts[which].slice(start, end).unwrap_or(""),
-                )
-            }
-            _ => (" ", token.text.as_str()),
-        };
-        let gap_in_answer = answer.start_token < i && i <= answer.end_token;
-        push(&mut clusters, token, gap, gap_in_answer);
-        if let Some(cluster) = clusters.last_mut() {
-            cluster.pieces.push(Piece {
-                text: visible(text),
-                token: Some(i),
-            });
-        }
-    }
-    clusters
-}
-
-/// Makes the last cluster the one that `token` belongs to, and places the text of the gap before it.
-fn push(clusters: &mut Vec<Cluster>, token: &Token, gap: &str, gap_in_answer: bool) {
-    let part = token.part;
-    let loose = |text: &str| Piece {
-        text: visible(text),
-        token: None,
-    };
-    let together = clusters
-        .last()
-        .is_some_and(|last| last.part == part && part != Part::Special);
-    let (before, after) = match (
-        gap.find(char::is_whitespace),
-        gap.rfind(char::is_whitespace),
-    ) {
-        (Some(first), Some(last)) => (&gap[..first], gap[last..].trim_start()),
-        _ if together => (gap, ""),
-        _ => ("", gap),
-    };
-    if let Some(cluster) = clusters.last_mut()
-        && together
-        && !before.is_empty()
-    {
-        cluster.pieces.push(loose(before));
-    }
-    if !together || gap.contains(char::is_whitespace) {
-        clusters.push(Cluster {
-            pieces: Vec::new(),
-            gap_in_answer,
-            part,
-        });
-    }
-    if let Some(cluster) = clusters.last_mut()
-        && !after.is_empty()
-    {
-        cluster.pieces.push(loose(after));
     }
 }
 

@@ -1,9 +1,10 @@
 //! The head of the text: question, answer, target, and whether the sums hold.
 
-use spanlift_explanation::{Explanation, Target, TargetKind};
+use spanlift_explanation::Explanation;
 
-use super::number::{Digits, error};
 use super::page::{Item, Page, Span, Style, prose};
+use crate::facts::{self, kind, sum_digits};
+use crate::number::Digits;
 use crate::text::label;
 
 /// Columns of the names on the left.
@@ -45,52 +46,47 @@ fn reference(explanation: &Explanation) -> String {
 
 fn answer(page: &mut Page, explanation: &Explanation) {
     let answer = &explanation.answer;
-    if answer.has_answer {
-        page.flow(name("answer"), NAMES, prose(&answer.text, Style::BOLD));
-    } else {
-        page.flow(
-            name("answer"),
-            NAMES,
-            vec![Item::new(0, "no answer", Style::BOLD)],
-        );
-        if let Some(best) = explanation.candidates.first() {
-            page.flow(name("best span"), NAMES, prose(&best.text, Style::PLAIN));
-        }
-    }
     let digits = Digits::of(answer.score.abs().max(answer.null_score.abs()), 5);
-    let mut items = vec![
-        Item::plain(0, format!("probability {:.3}", answer.probability)),
-        Item::plain(2, format!("score {}", digits.signed(answer.score))),
-        Item::plain(
-            2,
-            format!("null score {}", digits.signed(answer.null_score)),
-        ),
-    ];
+    let mut text = if answer.has_answer {
+        prose(&answer.text, Style::BOLD)
+    } else {
+        vec![Item::new(0, "no answer", Style::BOLD)]
+    };
+    if answer.given {
+        text.push(Item::plain(2, "(given, not the model's own choice)"));
+    }
+    page.flow(name("answer"), NAMES, text);
+    let probability = format!("probability {:.3}", answer.probability);
+    let mut items = vec![Item::plain(0, probability)];
+    if answer.has_answer {
+        let score = format!("score {}", digits.signed(answer.score));
+        items.push(Item::plain(2, score));
+    }
+    let null = format!("null score {}", digits.signed(answer.null_score));
+    items.push(Item::plain(2, null));
     let window = &explanation.window;
     if window.count > 1 {
-        items.push(Item::plain(
-            2,
-            format!(
-                "window {} of {}",
-                window.index.saturating_add(1),
-                window.count
-            ),
-        ));
+        let index = window.index.saturating_add(1);
+        let window = format!("window {index} of {}", window.count);
+        items.push(Item::plain(2, window));
     }
     page.flow(name(""), NAMES, items);
+    // What else there was to choose from, where the answer is not simply the best span.
+    if let Some(best) = explanation.candidates.first()
+        && (answer.given || !answer.has_answer)
+    {
+        let mut items = prose(&best.text, Style::PLAIN);
+        let score = format!("score {}", digits.signed(best.score));
+        let probability = format!("probability {:.3}", best.probability);
+        items.extend([Item::plain(2, probability), Item::plain(2, score)]);
+        page.flow(name("best span"), NAMES, items);
+    }
 }
 
 fn target(page: &mut Page, explanation: &Explanation) {
     let target = &explanation.target;
     let digits = sum_digits(target);
-    let kind = match target.kind {
-        TargetKind::Span => "span",
-        TargetKind::Start => "start",
-        TargetKind::End => "end",
-        TargetKind::Margin => "margin",
-        TargetKind::Versus => "versus",
-    };
-    let mut items = vec![Item::new(0, kind, Style::BOLD)];
+    let mut items = vec![Item::new(0, kind(target.kind), Style::BOLD)];
     if let Some(versus) = &target.versus {
         let empty = versus.text.trim().is_empty();
         items.extend(if empty {
@@ -114,57 +110,14 @@ fn target(page: &mut Page, explanation: &Explanation) {
     page.flow(name("target"), NAMES, items);
 }
 
-/// How the sums of the cuts are written: as Δt, which they all should be.
-pub(crate) fn sum_digits(target: &Target) -> Digits {
-    Digits::of(target.delta, 5)
-}
-
 fn completeness(page: &mut Page, explanation: &Explanation) {
-    let completeness = &explanation.completeness;
-    let (worst, bound) = (error(completeness.worst), error(completeness.bound));
-    let cut = cut_name(&completeness.cut);
-    if completeness.holds {
-        let text = format!("hold at every cut: worst error {worst} of bound {bound}, at {cut}");
-        page.flow(name("sums"), NAMES, prose(&text, Style::PLAIN));
+    let style = if explanation.completeness.holds {
+        Style::PLAIN
     } else {
-        let text = format!(
-            "WARNING: they do not hold. Worst error {worst}, bound {bound}, at {cut}. \
-             These scores do not add up to Δt: do not rely on them."
-        );
-        let style = Style {
+        Style {
             bold: true,
             ..page.tint(1.0)
-        };
-        page.flow(name("sums"), NAMES, prose(&text, style));
-    }
-}
-
-/// A cut as the reader knows it: `3` is `layer 3`, `heads 3` the heads of layer 3.
-fn cut_name(cut: &str) -> String {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match cut.split_once(' ') {
-        None if number(cut) => format!("layer {cut}"),
-        Some(("heads", layer)) if number(layer) => format!("the heads of layer {layer}"),
-        Some(("mlp", layer)) if number(layer) => format!("the MLP of layer {layer}"),
-        _ => label(cut, 40),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cuts_are_named_for_the_reader() {
-        let names = ["words", "3", "output", "heads 3", "mlp 12", "heads x\u{1b}"].map(cut_name);
-        let expected = [
-            "words",
-            "layer 3",
-            "output",
-            "the heads of layer 3",
-            "the MLP of layer 12",
-            "heads x␛",
-        ];
-        assert_eq!(names, expected);
-    }
+        }
+    };
+    page.flow(name("sums"), NAMES, prose(&facts::sums(explanation), style));
 }

@@ -2,10 +2,10 @@
 
 use spanlift_explanation::{Characters, Edge, Explanation, Part};
 
-use super::cuts::share;
 use super::head::NAMES;
-use super::number::{Digits, largest};
 use super::page::{Item, Page, Span, Style, prose};
+use crate::cut::share;
+use crate::number::{Digits, largest};
 use crate::text::{label, width};
 
 /// How many heads and edges are named.
@@ -69,7 +69,14 @@ pub(crate) fn show(page: &mut Page, explanation: &Explanation) {
         .collect();
     columns.push(plain("residual", &explanation.heads.residual));
     columns.push(plain("MLP", &explanation.mlp));
+    columns.push(plain("MLP resid.", &explanation.mlp_residual));
     matrix(page, scores.len(), &columns);
+    let ledger = "in each layer heads + residual = Δt, and MLP + MLP resid. = Δt";
+    page.flow(
+        Span::new("", Style::PLAIN),
+        NAMES,
+        prose(ledger, Style::PLAIN),
+    );
 
     strongest_heads(page, scores, digits);
     strongest_edges(page, explanation);

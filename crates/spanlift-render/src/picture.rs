@@ -1,0 +1,14 @@
+//! What the pictures are made of: measured text, laid out and painted.
+//!
+//! ```text
+//! clusters of text ──flow.rs──> atoms, each measured (font.rs), broken into lines, in visual order
+//!                  ──paint.rs─> rectangles, outlines and text runs   (xml.rs escapes)
+//!                  ──sheet.rs─> header (header.rs), then a block and a scale a cut, on a page as high as they need
+//! ```
+
+pub(crate) mod flow;
+pub(crate) mod font;
+mod header;
+pub(crate) mod paint;
+pub(crate) mod sheet;
+pub(crate) mod xml;

@@ -1,0 +1,447 @@
+//! Text broken into lines and set in visual order, each stretch with its own place.
+//!
+//! What stands between two blanks (a cluster) is cut into *atoms*: text of one direction, all in the font or all
+//! not. The writing direction is resolved here, over the whole paragraph, by the rules of
+//! <https://www.unicode.org/reports/tr9/>; an atom is then drawn alone, and comes out the same whatever its
+//! drawer makes of directions: letters written from right to left are atoms without a neutral character
+//! among them, and such a character is an atom of its own, mirrored where it has a mirror image.
+//!
+//! Lines break at blanks and beside wide characters (Chinese and Japanese have no blanks); what is wider than a
+//! line breaks anywhere.
+
+use std::ops::Range;
+
+use unicode_bidi::{BidiClass, BidiInfo, Level, bidi_class};
+use unicode_width::UnicodeWidthChar;
+
+use super::font::{Face, Fonts, Run};
+use crate::clusters::Cluster;
+
+/// Em between two clusters.
+const GAP: f32 = 0.45;
+/// Em from line to line.
+pub(crate) const LINE: f32 = 1.62;
+/// Em that a token without width takes.
+const LEAST: f32 = 0.3;
+
+/// A stretch of text that is drawn as one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Atom {
+    pub(crate) text: String,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) run: Run,
+    /// In units of the page.
+    pub(crate) width: f32,
+    level: Level,
+    /// The level of the blank before it, where there is one.
+    gap: Option<Level>,
+    /// Whether a line may begin with it.
+    breakable: bool,
+}
+
+/// The bytes of an atom that are of one token, or of none.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Range<usize>,
+    pub(crate) token: Option<usize>,
+}
+
+/// An atom in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) atom: Atom,
+    /// From the left of the text.
+    pub(crate) x: f32,
+    /// Whether a blank or the line's end is on its left, and on its right.
+    pub(crate) open: (bool, bool),
+}
+
+/// Text in its lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    /// Each from left to right.
+    pub(crate) lines: Vec<Vec<Placed>>,
+    pub(crate) face: Face,
+    pub(crate) size: f32,
+}
+
+impl Text {
+    pub(crate) fn height(&self) -> f32 {
+        self.lines.len() as f32 * LINE * self.size
+    }
+
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.lines.append(&mut other.lines);
+    }
+
+    /// Where its leftmost line begins: 0, but for text that runs from the right.
+    pub(crate) fn left(&self) -> f32 {
+        let starts = self.lines.iter().filter_map(|line| line.first());
+        let left = starts.map(|first| first.x).fold(f32::INFINITY, f32::min);
+        if left.is_finite() { left } else { 0.0 }
+    }
+
+    /// From there to the end of the line that ends last.
+    pub(crate) fn width(&self) -> f32 {
+        let ends = self.lines.iter().filter_map(|line| line.last());
+        let right = ends.map(|last| last.x + last.atom.width);
+        right.fold(self.left(), f32::max) - self.left()
+    }
+}
+
+/// How text is set.
+pub(crate) struct Setter<'a> {
+    pub(crate) fonts: &'a Fonts,
+    pub(crate) face: Face,
+    pub(crate) size: f32,
+    /// Width of the lines.
+    pub(crate) room: f32,
+}
+
+impl Setter<'_> {
+    /// One paragraph of clusters.
+    pub(crate) fn paragraph(&self, clusters: &[Cluster]) -> Text {
+        let atoms = self.atoms(clusters);
+        let base = atoms.1;
+        let lines = self.broken(atoms.0).into_iter();
+        Text {
+            lines: lines.map(|line| self.placed(line, base)).collect(),
+            face: self.face,
+            size: self.size,
+        }
+    }
+
+    /// One paragraph of plain text.
+    pub(crate) fn prose(&self, text: &str) -> Text {
+        let words = text.split_whitespace().map(Cluster::plain);
+        self.paragraph(&words.collect::<Vec<_>>())
+    }
+
+    /// The clusters in atoms, each no wider than a line, and the direction of the paragraph.
+    fn atoms(&self, clusters: &[Cluster]) -> (Vec<Atom>, Level) {
+        let mut string = String::new();
+        let mut ranges = Vec::new();
+        for cluster in clusters {
+            if !string.is_empty() {
+                string.push(' ');
+            }
+            let start = string.len();
+            let mut pieces = Vec::new();
+            for piece in &cluster.pieces {
+                let start = string.len();
+                let mark = piece.text.chars().next().is_some_and(is_mark);
+                if mark && pieces.is_empty() {
+                    // An accent without a letter stands on the dotted circle, as in the code charts.
+                    string.push('\u{25cc}');
+                }
+                string.extend(piece.text.chars().map(drawable));
+                pieces.push(Piece {
+                    bytes: start..string.len(),
+                    token: piece.token,
+                });
+            }
+            ranges.push((start..string.len(), pieces));
+        }
+        let base = base(clusters);
+        let info = BidiInfo::new(&string, Some(base));
+        let mut atoms = Vec::new();
+        for (i, (bytes, pieces)) in ranges.into_iter().enumerate() {
+            let first = atoms.len();
+            for part in parts(&string, &info.levels, bytes.clone(), &pieces) {
+                self.measured(&string, &info.levels, part, &pieces, &mut atoms);
+            }
+            let width: f32 = atoms.iter().skip(first).map(|atom| atom.width).sum();
+            if width > self.room {
+                for atom in atoms.iter_mut().skip(first) {
+                    atom.breakable = true;
+                }
+            }
+            if let Some(atom) = atoms.get_mut(first)
+                && i > 0
+            {
+                atom.breakable = true;
+                atom.gap = bytes
+                    .start
+                    .checked_sub(1)
+                    .and_then(|blank| info.levels.get(blank))
+                    .copied();
+            }
+        }
+        (atoms, base)
+    }
+
+    /// Adds the atoms of a part that has one direction: one, or more where the font lacks some of it or a line
+    /// is too narrow for it.
+    fn measured(
+        &self,
+        string: &str,
+        levels: &[Level],
+        part: Range<usize>,
+        pieces: &[Piece],
+        atoms: &mut Vec<Atom>,
+    ) {
+        let level = levels.get(part.start).copied().unwrap_or(Level::ltr());
+        let text = mirrored(string.get(part.clone()).unwrap_or_default(), level);
+        let letters = text.chars().any(is_right_to_left_letter);
+        let run = self.fonts.run(self.face, &text, level.is_rtl() && letters);
+        let mut cells: Vec<_> = run.cells.iter().collect();
+        cells.sort_by_key(|cell| cell.bytes.start);
+        let (mut width, mut missing, mut cut) = (0.0, None, None);
+        for cell in &cells {
+            width += (cell.right - cell.left) * self.size;
+            let other = missing.is_some_and(|missing| missing != cell.missing);
+            if (other || width > self.room) && cell.bytes.start > 0 {
+                cut = Some(cell.bytes.start);
+                break;
+            }
+            missing = Some(cell.missing);
+        }
+        if let Some(cut) = cut {
+            // Mirror images are as long as what they mirror, so that places in the two texts agree.
+            let middle = part.start + cut;
+            self.measured(string, levels, part.start..middle, pieces, atoms);
+            self.measured(string, levels, middle..part.end, pieces, atoms);
+            return;
+        }
+        let inside = pieces.iter().filter_map(|piece| {
+            let from = piece.bytes.start.max(part.start);
+            let to = piece.bytes.end.min(part.end);
+            let shifted = from.checked_sub(part.start)?..to.checked_sub(part.start)?;
+            (from < to || (piece.bytes.is_empty() && part.is_empty())).then_some(Piece {
+                bytes: shifted,
+                token: piece.token,
+            })
+        });
+        let wide = |c: Option<char>| c.is_some_and(|c| c.width() == Some(2));
+        let before = string.get(..part.start).and_then(|s| s.chars().next_back());
+        atoms.push(Atom {
+            pieces: inside.collect(),
+            width: run.width.max(LEAST) * self.size,
+            run,
+            level,
+            gap: None,
+            breakable: wide(before) || wide(text.chars().next()),
+            text,
+        });
+    }
+
+    /// The atoms in lines.
+    fn broken(&self, atoms: Vec<Atom>) -> Vec<Vec<Atom>> {
+        let mut lines: Vec<Vec<Atom>> = Vec::new();
+        let mut used = 0.0;
+        let mut rest = atoms.into_iter().peekable();
+        while let Some(atom) = rest.next() {
+            let gap = if atom.gap.is_some() {
+                GAP * self.size
+            } else {
+                0.0
+            };
+            let mut unit = vec![atom];
+            while let Some(next) = rest.next_if(|next| !next.breakable) {
+                unit.push(next);
+            }
+            let width: f32 = unit.iter().map(|atom| atom.width).sum();
+            match lines.last_mut() {
+                Some(line) if used + gap + width <= self.room => {
+                    used += gap + width;
+                    line.append(&mut unit);
+                }
+                _ => {
+                    used = width;
+                    lines.push(unit);
+                }
+            }
+        }
+        lines
+    }
+
+    /// A line in visual order.
+    fn placed(&self, line: Vec<Atom>, base: Level) -> Vec<Placed> {
+        let mut levels = Vec::new();
+        let mut items: Vec<Option<Atom>> = Vec::new();
+        for (i, atom) in line.into_iter().enumerate() {
+            if let Some(gap) = atom.gap
+                && i > 0
+            {
+                levels.push(gap);
+                items.push(None);
+            }
+            levels.push(atom.level);
+            items.push(Some(atom));
+        }
+        let order = BidiInfo::reorder_visual(&levels);
+        let gap = GAP * self.size;
+        let mut x = 0.0;
+        let mut placed: Vec<Placed> = Vec::new();
+        let mut open = true;
+        for i in order {
+            if let Some(atom) = items.get_mut(i).and_then(Option::take) {
+                let width = atom.width;
+                if let Some(last) = placed.last_mut() {
+                    last.open.1 = open;
+                }
+                placed.push(Placed {
+                    atom,
+                    x,
+                    open: (open, true),
+                });
+                (x, open) = (x + width, false);
+            } else {
+                (x, open) = (x + gap, true);
+            }
+        }
+        if base.is_rtl() {
+            for atom in &mut placed {
+                atom.x += self.room - x;
+            }
+        }
+        placed
+    }
+}
+
+/// The character itself; for the pictures of controls, which hardly a font has, and for what XML forbids, the
+/// replacement character.
+fn drawable(c: char) -> char {
+    match c {
+        '\u{2400}'..='\u{2426}' | '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        _ => c,
+    }
+}
+
+/// Where a cluster is cut for its direction and beside wide characters.
+fn parts(
+    string: &str,
+    levels: &[Level],
+    bytes: Range<usize>,
+    pieces: &[Piece],
+) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut last: Option<(Level, bool, char)> = None;
+    let text = string.get(bytes.clone()).unwrap_or_default();
+    for (i, c) in text.char_indices() {
+        let at = bytes.start + i;
+        let level = levels.get(at).copied().unwrap_or(Level::ltr());
+        let letter = level.is_ltr() || is_right_to_left_letter(c) || is_mark(c);
+        let token = pieces.iter().any(|piece| piece.bytes.start == at);
+        let together = last.is_some_and(|(last_level, last_letter, before)| {
+            let wide = before.width() == Some(2) || c.width() == Some(2);
+            level == last_level && letter && last_letter && !(token && wide)
+        });
+        match parts.last_mut() {
+            Some(part) if together => part.end = at + c.len_utf8(),
+            _ => parts.push(at..at + c.len_utf8()),
+        }
+        last = Some((level, letter, c));
+    }
+    if parts.is_empty() {
+        parts.push(bytes);
+    }
+    parts
+}
+
+/// The paragraph's direction: that of the first letter that is not of a special token.
+fn base(clusters: &[Cluster]) -> Level {
+    let pieces = clusters
+        .iter()
+        .filter(|cluster| cluster.part != spanlift_explanation::Part::Special)
+        .flat_map(|cluster| &cluster.pieces);
+    for piece in pieces {
+        for c in piece.text.chars() {
+            match bidi_class(c) {
+                BidiClass::L => return Level::ltr(),
+                BidiClass::R | BidiClass::AL => return Level::rtl(),
+                _ => {}
+            }
+        }
+    }
+    Level::ltr()
+}
+
+fn is_right_to_left_letter(c: char) -> bool {
+    matches!(bidi_class(c), BidiClass::R | BidiClass::AL)
+}
+
+/// Whether a character stands on the one before it.
+fn is_mark(c: char) -> bool {
+    bidi_class(c) == BidiClass::NSM
+}
+
+/// Pairs that change places in text from right to left; each as long as its other in UTF-8.
+const MIRRORS: [(char, char); 8] = [
+    ('(', ')'),
+    ('[', ']'),
+    ('{', '}'),
+    ('<', '>'),
+    ('«', '»'),
+    ('‹', '›'),
+    ('≤', '≥'),
+    ('⟦', '⟧'),
+];
+
+fn mirrored(text: &str, level: Level) -> String {
+    if level.is_ltr() {
+        return text.to_owned();
+    }
+    let mirror = |c: char| {
+        let pair = MIRRORS.iter().find(|&&(a, b)| c == a || c == b);
+        pair.map_or(c, |&(a, b)| if c == a { b } else { a })
+    };
+    text.chars().map(mirror).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::RenderError;
+
+    fn lines(text: &str, room: f32) -> Result<Vec<String>, RenderError> {
+        let fonts = Fonts::new()?;
+        let (face, size) = (Face::Regular, 10.0);
+        let setter = Setter {
+            fonts: &fonts,
+            face,
+            size,
+            room,
+        };
+        let lines = setter.prose(text).lines;
+        for line in &lines {
+            for (a, b) in line.iter().zip(line.iter().skip(1)) {
+                assert!(a.x + a.atom.width <= b.x + 1e-3, "{text}");
+            }
+            let ends = line.iter().map(|atom| atom.x + atom.atom.width);
+            assert!(ends.fold(0.0, f32::max) <= room + 1e-3, "{text}");
+        }
+        let line = |line: &Vec<Placed>| {
+            let texts = line.iter().map(|placed| {
+                let blank = if placed.open.0 { " " } else { "" };
+                format!("{blank}{}", placed.atom.text)
+            });
+            texts.collect::<String>().trim().to_owned()
+        };
+        Ok(lines.iter().map(line).collect())
+    }
+
+    #[test]
+    fn lines_break_at_blanks_and_long_words_anywhere() -> Result<(), RenderError> {
+        assert_eq!(lines("one two three", 45.0)?, ["one two", "three"]);
+        assert_eq!(lines("", 45.0)?, [""; 0]);
+        // An n is 1298/2048 em: seven of them are 44.4 units wide.
+        assert_eq!(
+            lines("nnnnnnnnnnnnnnnn end", 45.0)?,
+            ["nnnnnnn", "nnnnnnn", "nn end"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn right_to_left_text_is_in_visual_order() -> Result<(), RenderError> {
+        // Rule L2 of the algorithm, by hand: the Hebrew run turns as a whole, the number in it does not.
+        assert_eq!(
+            lines("say שלום (1877) עולם! now", 900.0)?,
+            ["say עולם (1877) שלום! now"]
+        );
+        // A paragraph that begins in Hebrew runs from the right: the full stop ends on the left.
+        assert_eq!(lines("שלום (ab) עולם.", 900.0)?, [".עולם (ab) שלום"]);
+        Ok(())
+    }
+}

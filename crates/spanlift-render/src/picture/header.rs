@@ -1,0 +1,132 @@
+//! The head of a page: question, answer, target, whether the sums hold, and what colours and marks mean.
+
+use std::fmt::Write as _;
+
+use super::font::Face;
+use super::paint::{Look, Outline, plain, tokens};
+use super::sheet::{GREY, MARGIN, Page, SMALL, TEXT};
+use super::xml::number;
+use crate::clusters::Cluster;
+use crate::colour::Colour;
+use crate::facts;
+use crate::options::Scale;
+
+/// Width of the names.
+const NAMES: f32 = 66.0;
+
+impl Page<'_> {
+    /// A row of the header: a name and what it names.
+    fn row(&mut self, room: f32, name: &str, face: Face, text: &str) {
+        let height = if name.is_empty() {
+            0.0
+        } else {
+            self.prose(Face::Regular, SMALL, MARGIN, NAMES, name, GREY)
+        };
+        let size = if face == Face::Bold { TEXT } else { SMALL };
+        // A larger size on the same baseline.
+        let lift = (size - SMALL) * 1.17;
+        self.y -= lift;
+        let own = self.prose(face, size, MARGIN + NAMES, room - NAMES, text, "#000");
+        self.y += lift + height.max(own - lift);
+    }
+
+    /// Question, answer, target, whether the sums hold, and what the colours and marks mean.
+    pub(super) fn header(&mut self, room: f32, full: bool) {
+        let explanation = self.explanation;
+        self.y -= 6.0;
+        self.y += self.prose(
+            Face::Bold,
+            19.0,
+            MARGIN,
+            room,
+            &explanation.question,
+            "#000",
+        );
+        self.y += 4.0;
+        self.row(room, "answer", Face::Bold, facts::answer(explanation));
+        if full {
+            if let Some(best) = explanation.candidates.first()
+                && !explanation.answer.has_answer
+            {
+                self.row(room, "best span", Face::Regular, &best.text);
+            }
+            self.row(room, "", Face::Regular, &facts::scores(explanation));
+        }
+        let delta = facts::delta(explanation);
+        let (name, value) = delta.split_once(' ').unwrap_or(("", &delta));
+        self.row(room, name, Face::Bold, value);
+        self.row(room, "", Face::Regular, &facts::target(explanation));
+        let holds = explanation.completeness.holds;
+        if full || !holds {
+            let face = if holds { Face::Regular } else { Face::Bold };
+            self.row(room, "sums", face, &facts::sums(explanation));
+        }
+        if full {
+            let text = "words: at the word embeddings; layer n: at the input of encoder layer n; \
+                        output: at the final hidden states; the sum of each is Δt";
+            self.row(room, "maps", Face::Regular, text);
+            self.row(room, "method", Face::Regular, &facts::method(explanation));
+        }
+        self.legend(room);
+        self.y += 14.0;
+        let _ = write!(self.body, "<path stroke=\"#bbb\" d=\"M{MARGIN} ");
+        let _ = writeln!(self.body, "{}h{}\"/>", number(self.y), number(room));
+        self.y += 14.0;
+    }
+
+    /// What the colours mean, and the marks.
+    fn legend(&mut self, room: f32) {
+        let (positive, negative) = self.options.palette.names();
+        let scale = match self.options.scale {
+            Scale::Layer => "a full colour is the largest score of the same map",
+            Scale::Shared => "a full colour is the largest score of all maps",
+        };
+        let text =
+            format!("{positive} raises the target, {negative} lowers it, white is zero; {scale}");
+        self.row(room, "colours", Face::Regular, &text);
+        let mut samples = vec![("[CLS]", true, None, "a special token")];
+        let answer = if self.explanation.answer.has_answer {
+            ("answer", false, Some(false), "the answer")
+        } else {
+            ("[CLS]", true, Some(false), "no answer")
+        };
+        samples.insert(0, answer);
+        if self.explanation.target.versus.is_some() {
+            samples.insert(1, ("span", false, Some(true), "what it is compared with"));
+        }
+        let y = self.y + 2.0;
+        self.y = y;
+        let height = self.prose(Face::Regular, SMALL, MARGIN, NAMES, "marks", GREY);
+        let mut x = MARGIN + NAMES + 2.0;
+        for (sample, special, outline, meaning) in samples {
+            let mut cluster = Cluster::plain(sample);
+            for piece in &mut cluster.pieces {
+                piece.token = Some(0);
+            }
+            let text = self
+                .setter(Face::Regular, SMALL, room)
+                .paragraph(&[cluster]);
+            let look = Look {
+                background: Colour::WHITE,
+                group: 0,
+                special,
+            };
+            let outline = outline.map(|dashed| Outline {
+                tokens: 0..=0,
+                dashed,
+            });
+            tokens(
+                &mut self.body,
+                &text,
+                (x, y),
+                &|_| Some(look),
+                outline.as_slice(),
+            );
+            x += text.width() + 8.0;
+            let text = self.setter(Face::Regular, SMALL, room).prose(meaning);
+            plain(&mut self.body, &text, (x, y), "#000");
+            x += text.width() + 24.0;
+        }
+        self.y += height;
+    }
+}

@@ -1,0 +1,175 @@
+//! PNG: the SVG of the same name drawn by `resvg`, [`Options::zoom`] pixels for a unit.
+//!
+//! Text is drawn in the built-in font whatever the machine has under the same name. Only where it lacks a
+//! character are the machine's fonts looked through; where none has it either, a box stands for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use harfrust::{FontRef, ShapeOptions, ShaperData, UnicodeBuffer};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{self, fontdb};
+use spanlift_explanation::Explanation;
+
+use crate::error::RenderError;
+use crate::format::{Format, Rendered};
+use crate::options::Options;
+use crate::picture::font::Face;
+use crate::picture::sheet::{Sheet, sheet};
+use crate::svg::characters;
+
+/// The most pixels a picture gets (four bytes each while it is drawn); beyond, it is drawn smaller.
+const PIXELS: f32 = 80e6;
+
+/// The format.
+pub(crate) struct Png;
+
+impl Format for Png {
+    fn name(&self) -> &'static str {
+        "PNG"
+    }
+
+    fn endings(&self) -> &'static [&'static str] {
+        &["png"]
+    }
+
+    fn write(&self, explanation: &Explanation, options: &Options) -> Result<Rendered, RenderError> {
+        rendered(&sheet(explanation, options, None)?, options)
+    }
+}
+
+/// Which font has a character, once looked for.
+type Found = Arc<Mutex<BTreeMap<char, Option<fontdb::ID>>>>;
+
+/// Draws a sheet.
+pub(crate) fn rendered(sheet: &Sheet, options: &Options) -> Result<Rendered, RenderError> {
+    let (least, most) = (*Options::ZOOM.start(), *Options::ZOOM.end());
+    if !Options::ZOOM.contains(&options.zoom) {
+        let got = options.zoom;
+        return Err(RenderError::Zoom { got, least, most });
+    }
+    let mut database = fontdb::Database::new();
+    let mut builtin = Vec::new();
+    for face in [Face::Regular, Face::Bold] {
+        let source = fontdb::Source::Binary(Arc::new(face.data()));
+        builtin.extend(database.load_font_source(source));
+    }
+    if !sheet.missing.is_empty() {
+        database.load_system_fonts();
+    }
+    let found = Found::default();
+    let parse = usvg::Options {
+        fontdb: Arc::new(database),
+        font_resolver: resolver(builtin, &found),
+        ..usvg::Options::default()
+    };
+    let failed = |cause: String| RenderError::Png { cause };
+    let tree =
+        usvg::Tree::from_str(&sheet.svg, &parse).map_err(|error| failed(error.to_string()))?;
+    let size = tree.size();
+    let mut warnings = warnings(sheet, &found);
+    let mut zoom = options.zoom;
+    let fits = (PIXELS / (size.width() * size.height())).sqrt();
+    if zoom > fits {
+        warnings.push(format!(
+            "drawn {fits:.2} and not {zoom} times as large: it would not fit into memory"
+        ));
+        zoom = fits;
+    }
+    let pixels = |length: f32| (length * zoom).ceil() as u32;
+    let mut pixmap = Pixmap::new(pixels(size.width()), pixels(size.height()))
+        .ok_or_else(|| failed(format!("no picture of {size:?}")))?;
+    resvg::render(
+        &tree,
+        Transform::from_scale(zoom, zoom),
+        &mut pixmap.as_mut(),
+    );
+    let bytes = pixmap
+        .encode_png()
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Rendered { bytes, warnings })
+}
+
+fn resolver(builtin: Vec<fontdb::ID>, found: &Found) -> usvg::FontResolver<'static> {
+    let found = Arc::clone(found);
+    usvg::FontResolver {
+        // Regular, bold: as loaded.
+        select_font: Box::new(move |font, _| {
+            builtin.get(usize::from(font.weight() >= 600)).copied()
+        }),
+        select_fallback: Box::new(move |c, used, database| {
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let before: BTreeSet<fontdb::ID> = found.values().flatten().copied().collect();
+            let id = *found
+                .entry(c)
+                .or_insert_with(|| fallback(c, used, &before, database));
+            id.filter(|id| !used.contains(id))
+        }),
+    }
+}
+
+/// The machine's font for a character: one that served before, or an upright sans of normal weight.
+fn fallback(
+    c: char,
+    used: &[fontdb::ID],
+    before: &BTreeSet<fontdb::ID>,
+    database: &fontdb::Database,
+) -> Option<fontdb::ID> {
+    let rank = |face: &&fontdb::FaceInfo| {
+        let sans = face.families.iter().any(|(name, _)| name.contains("Sans"));
+        let weight = face.weight.0.abs_diff(fontdb::Weight::NORMAL.0);
+        let slanted = face.style != fontdb::Style::Normal;
+        (!before.contains(&face.id), slanted, !sans, weight)
+    };
+    let faces = database.faces().filter(|face| !used.contains(&face.id));
+    let mut faces: Vec<&fontdb::FaceInfo> = faces.collect();
+    faces.sort_by_key(rank);
+    let has = |face: &&fontdb::FaceInfo| {
+        let has = database.with_face_data(face.id, |data, index| covers(data, index, c));
+        has.unwrap_or(false)
+    };
+    faces.into_iter().find(has).map(|face| face.id)
+}
+
+/// Whether a font has a glyph for a character.
+fn covers(data: &[u8], index: u32, c: char) -> bool {
+    let Ok(font) = FontRef::from_index(data, index) else {
+        return false;
+    };
+    let data = ShaperData::new(&font);
+    let mut buffer = UnicodeBuffer::new();
+    buffer.add(c, 0);
+    buffer.guess_segment_properties();
+    let glyphs = data
+        .shaper(&font)
+        .build()
+        .shape(buffer, ShapeOptions::new());
+    glyphs.glyph_infos().iter().all(|info| info.glyph_id != 0)
+}
+
+fn warnings(sheet: &Sheet, found: &Found) -> Vec<String> {
+    if sheet.missing.is_empty() {
+        return Vec::new();
+    }
+    let found = found.lock().unwrap_or_else(PoisonError::into_inner);
+    let lost: BTreeSet<char> = found
+        .iter()
+        .filter(|(_, id)| id.is_none())
+        .map(|(&c, _)| c)
+        .collect();
+    let drawn: BTreeSet<char> = sheet.missing.difference(&lost).copied().collect();
+    let mut warnings = Vec::new();
+    if !drawn.is_empty() {
+        warnings.push(format!(
+            "the built-in font lacks {}: drawn in fonts of this machine",
+            characters(&drawn)
+        ));
+    }
+    if !lost.is_empty() {
+        warnings.push(format!(
+            "no font of this machine has {}: drawn as boxes",
+            characters(&lost)
+        ));
+    }
+    warnings
+}
