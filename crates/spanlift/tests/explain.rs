@@ -338,6 +338,59 @@ fn a_long_passage_is_answered_over_all_windows_and_the_answer_s_is_explained() {
     assert_eq!((answers.windows, &answers.answer), (7, &none.answer));
 }
 
+/// One window is explained, so both halves of the margin are its own: not the best and the null of all windows.
+#[test]
+fn margin_over_several_windows_is_that_of_the_explained_one() {
+    let explainer = explainer("four-layers");
+    let passage = long_passage();
+    for null_threshold in [1e9, -1e9] {
+        let answering = AnswerOptions {
+            stride: 20,
+            null_threshold,
+            ..AnswerOptions::default()
+        };
+        let options = Options {
+            target: TargetKind::Margin,
+            answering,
+            ..Options::default()
+        };
+        let got = explainer.explain(QUESTION, &passage, &options).unwrap();
+        let got = got.explanation;
+        assert_eq!(got.answer.has_answer, null_threshold > 0.0);
+        let words: Vec<&str> = passage
+            .split(' ')
+            .skip(20 * got.window.index)
+            .take(56)
+            .collect();
+        let alone = explainer
+            .answer(QUESTION, &words.join(" "), &answering)
+            .unwrap();
+        let margin = alone.candidates[0].score - alone.answer.null_score;
+        assert!((got.target.value - margin).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn versus_takes_another_place_of_the_same_text() {
+    let got = explanation(&Options {
+        target: TargetKind::Versus,
+        versus: Some("the".to_owned()),
+        answer: Some("the".to_owned()),
+        ..Options::default()
+    });
+    let other = got.target.versus.unwrap();
+    assert_eq!(got.tokens[got.target.start_token].text, "the");
+    assert_eq!(
+        (
+            other.text.as_str(),
+            got.tokens[other.start_token].text.as_str()
+        ),
+        ("the", "the")
+    );
+    assert_ne!(got.target.start_token, other.start_token);
+    assert!(got.answer.given && !explanation(&Options::default()).answer.given);
+}
+
 #[test]
 fn versus_moves_to_a_window_that_holds_both() {
     let explainer = explainer("four-layers");
@@ -510,6 +563,13 @@ fn each_error_names_what_is_wrong() {
         message(versus(Some("castle"), "mayor"))
             .starts_with("versus: expected a text of the passage")
     );
+    assert!(matches!(
+        error(answer(" ")),
+        ExplainError::NoToken {
+            field: "answer",
+            ..
+        }
+    ));
     assert!(matches!(
         error(versus(None, "mayor")),
         ExplainError::NoVersus

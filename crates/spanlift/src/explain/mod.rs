@@ -2,16 +2,13 @@
 
 mod assemble;
 mod choice;
-
-use thiserror::Error;
+mod error;
 
 use spanlift_explanation::{Answer, Candidate, Characters, Explanation, TargetKind};
 
 use crate::answer::{AnswerOptions, Decision, Logits, Scored};
 use crate::attribute::rules::{Preset, RESCALE};
-use crate::attribute::{
-    Attribution, KeepEdges, Reference, ReferenceError, Span, Target, attribute,
-};
+use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
 use crate::encode::{EncodeError, Encoding};
 use crate::model::{Layout, Trace, forward};
@@ -19,6 +16,7 @@ use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::assemble;
 use choice::{Choice, check_texts, choose, empty};
+pub use error::ExplainError;
 
 /// A question about a passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,80 +61,6 @@ impl Default for Options {
             attention: false,
         }
     }
-}
-
-/// Why a question could not be explained.
-#[derive(Debug, Error)]
-pub enum ExplainError {
-    /// Question and passage could not be encoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The reference does not fit.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-    /// The text given as an answer, or to explain the answer against, is not in the passage.
-    #[error(
-        "{field}: expected a text of the passage (or nothing, for no answer), got {got:?}, which does not occur in it"
-    )]
-    NotInPassage {
-        /// `answer` or `versus`.
-        field: &'static str,
-        /// The text.
-        got: String,
-    },
-    /// That text is longer than any window.
-    #[error(
-        "{field}: no window of {max_tokens} tokens holds all of {got:?}; allow longer windows, or a shorter text"
-    )]
-    NotInWindow {
-        /// `answer` or `versus`.
-        field: &'static str,
-        /// The text.
-        got: String,
-        /// The longest window.
-        max_tokens: usize,
-    },
-    /// That text stands in the passage, where the tokenizer sees nothing.
-    #[error(
-        "{field}: expected a text with at least one token, got {got:?}, which the tokenizer passes over"
-    )]
-    NoToken {
-        /// `answer` or `versus`.
-        field: &'static str,
-        /// The text.
-        got: String,
-    },
-    /// No window holds both spans.
-    #[error(
-        "versus: no window of {max_tokens} tokens holds both the answer {answer:?} and {versus:?}; allow longer windows, or another span"
-    )]
-    FarApart {
-        /// The answer's text.
-        answer: String,
-        /// The other span's text.
-        versus: String,
-        /// The window's length.
-        max_tokens: usize,
-    },
-    /// The target `versus` without the other span.
-    #[error("target versus: expected the text of another span, got none")]
-    NoVersus,
-    /// Both spans are the same tokens.
-    #[error("versus: expected a span other than the answer, got the answer itself, {got:?}")]
-    SameSpan {
-        /// Its text.
-        got: String,
-    },
-    /// Finite weights, yet the numbers overflow.
-    #[error(
-        "the model's {what} are not finite in {precision}: its weights are too large for this precision"
-    )]
-    NotFinite {
-        /// `logits` or `scores`.
-        what: &'static str,
-        /// `f32` or `f64`.
-        precision: &'static str,
-    },
 }
 
 /// An [`Explanation`], and what is too large for it.
