@@ -107,7 +107,7 @@ pub(crate) struct PictureArgs {
     /// Colours of pictures and pages
     #[arg(long, value_enum, default_value_t = PaletteArg::RedBlue)]
     pub(crate) palette: PaletteArg,
-    /// Colour each wordpiece, or each whole word, in pictures
+    /// Colour each wordpiece, or each whole word, in pictures (a page has a switch of its own)
     #[arg(long, value_enum, default_value_t = UnitArg::Wordpieces)]
     pub(crate) unit: UnitArg,
     /// When to use colours in the terminal (through a pager: --color always, and less -R)

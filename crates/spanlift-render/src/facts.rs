@@ -25,16 +25,36 @@ pub(crate) fn answer(explanation: &Explanation) -> &str {
     }
 }
 
-/// How sure the model is.
+/// How sure the model is of the answer: its probability, its score and the null score.
 pub(crate) fn scores(explanation: &Explanation) -> String {
     let answer = &explanation.answer;
     let digits = Digits::of(answer.score.abs().max(answer.null_score.abs()), 5);
-    format!(
-        "probability {:.3}, score {}, null score {}",
-        answer.probability,
-        digits.signed(answer.score),
+    let mut text = format!("probability {:.3}", answer.probability);
+    if answer.has_answer {
+        text.push_str(&format!(", score {}", digits.signed(answer.score)));
+    }
+    text.push_str(&format!(
+        ", null score {}",
         digits.signed(answer.null_score)
-    )
+    ));
+    if answer.given {
+        text.push_str(" (given, not the model's own choice)");
+    }
+    text
+}
+
+/// The best span with its own probability and score, where the answer is not simply that.
+pub(crate) fn best_span(explanation: &Explanation) -> Option<String> {
+    let answer = &explanation.answer;
+    let best = explanation.candidates.first();
+    let best = best.filter(|_| answer.given || !answer.has_answer)?;
+    let digits = Digits::of(best.score.abs().max(answer.null_score.abs()), 5);
+    Some(format!(
+        "{}, probability {:.3}, score {}",
+        label(&best.text, 60),
+        best.probability,
+        digits.signed(best.score)
+    ))
 }
 
 /// What the scores share out: the target with its two values.

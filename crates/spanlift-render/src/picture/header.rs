@@ -45,12 +45,10 @@ impl Page<'_> {
         self.y += 4.0;
         self.row(room, "answer", Face::Bold, facts::answer(explanation));
         if full {
-            if let Some(best) = explanation.candidates.first()
-                && !explanation.answer.has_answer
-            {
-                self.row(room, "best span", Face::Regular, &best.text);
-            }
             self.row(room, "", Face::Regular, &facts::scores(explanation));
+            if let Some(best) = facts::best_span(explanation) {
+                self.row(room, "best span", Face::Regular, &best);
+            }
         }
         let delta = facts::delta(explanation);
         let (name, value) = delta.split_once(' ').unwrap_or(("", &delta));
