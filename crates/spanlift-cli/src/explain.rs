@@ -110,7 +110,7 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
             "--answer: {given:?} lies within tokens: {text:?} is explained"
         ));
     }
-    let limit = explainer.checkpoint().bert.config.positions;
+    let limit = explainer.checkpoint().encoder.config.positions;
     let default = AnswerOptions::default().max_tokens;
     if args.common.max_tokens > limit && args.common.max_tokens != default {
         let asked = args.common.max_tokens;

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use spanlift::attribute::rules::RESCALE;
 use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
 use spanlift::checkpoint::{Source, load};
-use spanlift::model::{Activation, Bert, Layout, forward};
+use spanlift::model::{Activation, Encoder, Layout, forward};
 use spanlift::ops::product::{Threads, multiply};
 use spanlift::ops::{Matrix, Real, embedding};
 
@@ -31,7 +31,7 @@ fn main() {
     println!("loop of multiply-adds: {:.0} GFLOP/s", peak / 1e9);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm-l6-squad2");
     let model = load::<f32>(Source::Folder(&folder)).unwrap_or_else(|error| panic!("{error}"));
-    report("default model (L = 6, H = 384)", &model.bert, peak);
+    report("default model (L = 6, H = 384)", &model.encoder, peak);
     drop(model);
     let base = common::Sizes {
         layers: 12,
@@ -45,13 +45,13 @@ fn main() {
     };
     report(
         "random BERT-base (L = 12, H = 768)",
-        &common::random_bert(1, base),
+        &common::random_encoder(1, base),
         peak,
     );
 }
 
 /// Seconds of forward passes and walk, and the result.
-fn explain(bert: &Bert<f32>) -> (f64, f64, Attribution<f32>) {
+fn explain(encoder: &Encoder<f32>) -> (f64, f64, Attribution<f32>) {
     let ids: Vec<u32> = (0..S as u32).map(|i| 1000 + (i * 7919) % 20000).collect();
     let segments: Vec<u32> = (0..S).map(|i| u32::from(i > 12)).collect();
     let layout = Layout::new([&segments[..]]);
@@ -60,13 +60,21 @@ fn explain(bert: &Bert<f32>) -> (f64, f64, Attribution<f32>) {
         end: 103,
     });
     let start = Instant::now();
-    let input = forward(bert, &layout, embedding::words(&bert.embeddings, &ids));
-    let reference = forward(bert, &layout, embedding::words(&bert.embeddings, &[103; S]));
+    let input = forward(
+        encoder,
+        &layout,
+        embedding::words(&encoder.embeddings, &ids),
+    );
+    let reference = forward(
+        encoder,
+        &layout,
+        embedding::words(&encoder.embeddings, &[103; S]),
+    );
     let forwards = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let rules = RESCALE.rules;
     let mut found = attribute(
-        bert,
+        encoder,
         &layout,
         &input,
         &reference,
@@ -77,10 +85,10 @@ fn explain(bert: &Bert<f32>) -> (f64, f64, Attribution<f32>) {
     (forwards, start.elapsed().as_secs_f64(), found.remove(0))
 }
 
-fn report(name: &str, bert: &Bert<f32>, peak: f64) {
+fn report(name: &str, encoder: &Encoder<f32>, peak: f64) {
     let before = resident("VmRSS");
     reset_peak();
-    let (.., found) = explain(bert);
+    let (.., found) = explain(encoder);
     let memory = resident("VmHWM")
         .zip(before)
         .map(|(peak, before)| peak - before);
@@ -92,7 +100,7 @@ fn report(name: &str, bert: &Bert<f32>, peak: f64) {
     assert!(worst <= f32::BOUND, "{name}: the sums do not hold: {worst}");
 
     let runs: Vec<(f64, f64)> = (0..7)
-        .map(|_| explain(bert))
+        .map(|_| explain(encoder))
         .map(|(f, w, _)| (f, w))
         .collect();
     let (forwards, walk) = (
@@ -100,7 +108,7 @@ fn report(name: &str, bert: &Bert<f32>, peak: f64) {
         median(runs.iter().map(|r| r.1)),
     );
     let total = median(runs.iter().map(|r| r.0 + r.1));
-    let (operations, alone) = products(bert);
+    let (operations, alone) = products(encoder);
     println!(
         "\n{name}: worst error {worst:.1e} of bound {:.0e}",
         f32::BOUND
@@ -133,11 +141,11 @@ fn report(name: &str, bert: &Bert<f32>, peak: f64) {
 }
 
 /// Operations of the products that one explanation needs, and seconds that they take alone.
-fn products(bert: &Bert<f32>) -> (f64, f64) {
+fn products(encoder: &Encoder<f32>) -> (f64, f64) {
     let (h, f, a) = (
-        bert.config.hidden,
-        bert.config.feed_forward,
-        bert.config.heads,
+        encoder.config.hidden,
+        encoder.config.feed_forward,
+        encoder.config.heads,
     );
     // (m, k, n), how often in a forward pass, how often in the walk.
     let linear = [
@@ -150,7 +158,7 @@ fn products(bert: &Bert<f32>) -> (f64, f64) {
     let heads = [((S, h / a, S), 1, 2), ((S, S, h / a), 1, 3)];
     let (mut operations, mut seconds) = (0.0, 0.0);
     let mut count = |(m, k, n): (usize, usize, usize), forward: usize, walk: usize, many: usize| {
-        let times = (bert.config.layers * (2 * forward + walk)) as f64;
+        let times = (encoder.config.layers * (2 * forward + walk)) as f64;
         operations += times * 2.0 * (m * k * n * many) as f64;
         let inputs: Vec<_> = (0..many).map(|_| (filled(m, k), filled(k, n))).collect();
         let run = || {

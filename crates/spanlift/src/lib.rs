@@ -5,7 +5,7 @@
 //!       question, passage          config.json, model.safetensors, tokenizer.json | vocab.txt
 //!             |                                   |
 //!             v  encode                           v  checkpoint
-//!         Encoding, Reference ---------------> Bert
+//!         Encoding, Reference ---------------> Encoder
 //!                                                 |  model::forward: calls ops, keeps a Trace
 //!                                                 v
 //!                                   Trace (input), Trace (reference) --> logits --> answer (span or none)

@@ -28,30 +28,30 @@ const QUERY: &str = "bert.encoder.layer.1.attention.self.query.weight";
 #[test]
 fn every_tensor_gets_to_its_place() {
     let checkpoint = Tiny::new().loaded();
-    let bert = &checkpoint.bert;
+    let encoder = &checkpoint.encoder;
     let is = |got: &[f32], name: &str| assert_eq!(got, numbers(name, got.len()), "{name}");
     is(
-        bert.embeddings.word_embeddings.data(),
+        encoder.embeddings.word_embeddings.data(),
         "bert.embeddings.word_embeddings.weight",
     );
     is(
-        bert.embeddings.position_embeddings.data(),
+        encoder.embeddings.position_embeddings.data(),
         "bert.embeddings.position_embeddings.weight",
     );
     is(
-        bert.embeddings.token_type_embeddings.data(),
+        encoder.embeddings.token_type_embeddings.data(),
         "bert.embeddings.token_type_embeddings.weight",
     );
     is(
-        &bert.embeddings.layer_norm.weight,
+        &encoder.embeddings.layer_norm.weight,
         "bert.embeddings.LayerNorm.weight",
     );
     is(
-        &bert.embeddings.layer_norm.bias,
+        &encoder.embeddings.layer_norm.bias,
         "bert.embeddings.LayerNorm.bias",
     );
-    assert_eq!(bert.layers.len(), 2);
-    for (index, layer) in bert.layers.iter().enumerate() {
+    assert_eq!(encoder.layers.len(), 2);
+    for (index, layer) in encoder.layers.iter().enumerate() {
         let name = |part: &str| format!("bert.encoder.layer.{index}.{part}");
         assert_eq!(
             (layer.qkv.weight.rows(), layer.qkv.weight.cols()),
@@ -91,14 +91,14 @@ fn every_tensor_gets_to_its_place() {
             is(&norm.bias, &name(&format!("{part}.bias")));
         }
     }
-    is(bert.qa_outputs.weight.data(), "qa_outputs.weight");
-    is(&bert.qa_outputs.bias, "qa_outputs.bias");
+    is(encoder.qa_outputs.weight.data(), "qa_outputs.weight");
+    is(&encoder.qa_outputs.bias, "qa_outputs.bias");
     assert_eq!(checkpoint.notes, [""; 0]);
 }
 
 #[test]
 fn the_config_is_read_with_its_defaults() {
-    let config = Tiny::new().loaded().bert.config;
+    let config = Tiny::new().loaded().encoder.config;
     assert_eq!((config.layers, config.heads, config.hidden), (2, 2, 4));
     assert_eq!((config.feed_forward, config.vocabulary), (6, 20));
     assert_eq!((config.positions, config.segments), (512, 2));
@@ -113,11 +113,11 @@ fn the_config_is_read_with_its_defaults() {
         let tiny = Tiny::new()
             .config("hidden_act", json!(name))
             .config("layer_norm_eps", json!(1e-5));
-        let bert = tiny.loaded().bert;
-        assert_eq!(bert.config.activation, activation);
-        assert_eq!(bert.config.layer_norm_eps, 1e-5);
-        assert_eq!(bert.embeddings.layer_norm.eps, 1e-5);
-        assert_eq!(bert.layers[1].output_layer_norm.eps, 1e-5);
+        let encoder = tiny.loaded().encoder;
+        assert_eq!(encoder.config.activation, activation);
+        assert_eq!(encoder.config.layer_norm_eps, 1e-5);
+        assert_eq!(encoder.embeddings.layer_norm.eps, 1e-5);
+        assert_eq!(encoder.layers[1].output_layer_norm.eps, 1e-5);
     }
 }
 
@@ -126,8 +126,8 @@ fn half_precision_is_widened() {
     // Half a unit in the last place: 11 and 8 significant bits.
     for (dtype, relative) in [(Dtype::F16, 2f64.powi(-11)), (Dtype::BF16, 2f64.powi(-8))] {
         let (wide, half) = (
-            Tiny::new().loaded().bert,
-            Tiny::of(dtype, WORDS.len()).loaded().bert,
+            Tiny::new().loaded().encoder,
+            Tiny::of(dtype, WORDS.len()).loaded().encoder,
         );
         let pairs = [
             (
@@ -179,8 +179,8 @@ fn every_finite_f16_is_decoded() {
         "bert.embeddings.position_embeddings.weight".to_owned(),
         tensor,
     );
-    let bert = tiny.loaded().bert;
-    let got = bert.embeddings.position_embeddings.data();
+    let encoder = tiny.loaded().encoder;
+    let got = encoder.embeddings.position_embeddings.data();
     assert_eq!(got.len(), 63_488);
     for (&bits, &got) in bits.iter().zip(got) {
         assert_eq!(f64::from(got), decoded(bits), "{bits:#06x}");
@@ -191,8 +191,8 @@ fn every_finite_f16_is_decoded() {
 fn f64_holds_the_same_numbers() {
     let folder = TempDir::new().unwrap();
     Tiny::of(Dtype::F16, WORDS.len()).write(folder.path());
-    let single = load::<f32>(Source::Folder(folder.path())).unwrap().bert;
-    let double = load::<f64>(Source::Folder(folder.path())).unwrap().bert;
+    let single = load::<f32>(Source::Folder(folder.path())).unwrap().encoder;
+    let double = load::<f64>(Source::Folder(folder.path())).unwrap().encoder;
     let (single, double) = (
         single.layers[0].qkv.weight.data(),
         double.layers[0].qkv.weight.data(),
@@ -203,19 +203,22 @@ fn f64_holds_the_same_numbers() {
 
 #[test]
 fn an_encoder_without_prefix_and_early_layer_norms() {
-    let expected = Tiny::new().loaded().bert;
+    let expected = Tiny::new().loaded().encoder;
     let bare = Tiny::new().renamed(|name| name.trim_start_matches("bert.").to_owned());
-    assert_eq!(strip_name(bare.loaded().bert), strip_name(expected.clone()));
+    assert_eq!(
+        strip_name(bare.loaded().encoder),
+        strip_name(expected.clone())
+    );
     let early = Tiny::new().renamed(|name| {
         name.replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta")
     });
-    assert_eq!(strip_name(early.loaded().bert), strip_name(expected));
+    assert_eq!(strip_name(early.loaded().encoder), strip_name(expected));
 }
 
-fn strip_name(mut bert: spanlift::model::Bert<f32>) -> spanlift::model::Bert<f32> {
-    bert.config.name.clear();
-    bert
+fn strip_name(mut encoder: spanlift::model::Encoder<f32>) -> spanlift::model::Encoder<f32> {
+    encoder.config.name.clear();
+    encoder
 }
 
 #[test]
@@ -250,7 +253,7 @@ fn a_folder_names_the_model() {
     Tiny::new().write(&folder);
     let indirect = folder.join("..").join("my-model").join(".");
     let checkpoint = load::<f32>(Source::Folder(&indirect)).unwrap();
-    assert_eq!(checkpoint.bert.config.name, "my-model");
+    assert_eq!(checkpoint.encoder.config.name, "my-model");
 }
 
 #[test]
@@ -259,7 +262,7 @@ fn embedded_files_need_no_alignment() {
     let tokenizer = tokenizer_json(&WORDS, true, Value::Null, true).to_string();
     let config = tiny.config.to_string();
     let mut weights = tiny.weights();
-    let expected = strip_name(tiny.loaded().bert);
+    let expected = strip_name(tiny.loaded().encoder);
     for shift in 0..4 {
         if shift > 0 {
             weights.insert(0, 0);
@@ -272,8 +275,8 @@ fn embedded_files_need_no_alignment() {
             tokenizer_config: None,
         });
         let checkpoint = checkpoint.unwrap();
-        assert_eq!(checkpoint.bert.config.name, "inside");
-        assert_eq!(strip_name(checkpoint.bert), expected);
+        assert_eq!(checkpoint.encoder.config.name, "inside");
+        assert_eq!(strip_name(checkpoint.encoder), expected);
     }
 }
 
@@ -282,7 +285,7 @@ fn embedded_files_need_no_alignment() {
 fn the_default_model_is_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm-l6-squad2");
     let checkpoint = load::<f32>(Source::Folder(&folder)).unwrap();
-    let config = &checkpoint.bert.config;
+    let config = &checkpoint.encoder.config;
     assert_eq!(
         (
             config.layers,

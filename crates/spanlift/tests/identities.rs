@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Sizes, random_bert};
+use common::{Sizes, random_encoder};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use safetensors::SafeTensors;
@@ -17,7 +17,7 @@ use spanlift::attribute::{
     Attribution, KeepEdges, Reference, Span, Target, absolute, attribute, sum,
 };
 use spanlift::checkpoint::Source;
-use spanlift::model::{Activation, Bert, LayerNorm, Layout, Trace, forward};
+use spanlift::model::{Activation, Encoder, LayerNorm, Layout, Trace, forward};
 use spanlift::ops::contribution::Contribution;
 use spanlift::ops::{Matrix, Real, embedding};
 use spanlift::{Explainer, Options};
@@ -111,13 +111,13 @@ fn with_activation(activation: impl Strategy<Value = Activation>) -> impl Strate
     })
 }
 
-fn words<T: Real>(bert: &Bert<T>, ids: &[u32]) -> Matrix<T> {
-    embedding::words(&bert.embeddings, ids)
+fn words<T: Real>(encoder: &Encoder<T>, ids: &[u32]) -> Matrix<T> {
+    embedding::words(&encoder.embeddings, ids)
 }
 
 /// Attributes word embeddings against others.
 fn attribute_words<T: Real>(
-    bert: &Bert<T>,
+    encoder: &Encoder<T>,
     case: &Case,
     input: Matrix<T>,
     reference: Matrix<T>,
@@ -125,11 +125,11 @@ fn attribute_words<T: Real>(
 ) -> Attribution<T> {
     let layout = Layout::new([&case.segments[..]]);
     let (input, reference) = (
-        forward(bert, &layout, input),
-        forward(bert, &layout, reference),
+        forward(encoder, &layout, input),
+        forward(encoder, &layout, reference),
     );
     attribute(
-        bert,
+        encoder,
         &layout,
         &input,
         &reference,
@@ -140,18 +140,18 @@ fn attribute_words<T: Real>(
     .remove(0)
 }
 
-fn run<T: Real>(bert: &Bert<T>, case: &Case, preset: Preset) -> Attribution<T> {
+fn run<T: Real>(encoder: &Encoder<T>, case: &Case, preset: Preset) -> Attribution<T> {
     attribute_words(
-        bert,
+        encoder,
         case,
-        words(bert, &case.ids),
-        words(bert, &case.reference),
+        words(encoder, &case.ids),
+        words(encoder, &case.reference),
         preset,
     )
 }
 
-fn model(case: &Case) -> Bert<f64> {
-    random_bert(case.seed, case.sizes)
+fn model(case: &Case) -> Encoder<f64> {
+    random_encoder(case.seed, case.sizes)
 }
 
 /// Every number that an attribution reports, in one order.
@@ -191,15 +191,15 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Traces of input and reference.
-fn traces(bert: &Bert<f64>, case: &Case) -> [Trace<f64>; 2] {
+fn traces(encoder: &Encoder<f64>, case: &Case) -> [Trace<f64>; 2] {
     let layout = Layout::new([&case.segments[..]]);
-    [&case.ids, &case.reference].map(|ids| forward(bert, &layout, words(bert, ids)))
+    [&case.ids, &case.reference].map(|ids| forward(encoder, &layout, words(encoder, ids)))
 }
 
 /// The final hidden states' multipliers: u and v, read off the target's value on unit logits, times the head's rows.
-fn at_output(bert: &Bert<f64>, case: &Case) -> Vec<Vec<f64>> {
+fn at_output(encoder: &Encoder<f64>, case: &Case) -> Vec<Vec<f64>> {
     let s = case.ids.len();
-    let weight = &bert.qa_outputs.weight;
+    let weight = &encoder.qa_outputs.weight;
     let unit = |i: usize, column: usize| {
         let mut logits = Matrix::zeros(s, 2);
         logits.row_mut(i)[column] = 1.0;
@@ -275,9 +275,9 @@ proptest! {
     /// Layer sums = Δt at every cut; edges over j = head scores; heads + residual = Δt; MLP + residual = Δt.
     #[test]
     fn every_cut_adds_up(case in cases()) {
-        let bert = model(&case);
+        let encoder = model(&case);
         for preset in PRESETS.into_iter().filter(|preset| preset.complete) {
-            let a = run(&bert, &case, preset);
+            let a = run(&encoder, &case, preset);
             complete(&a, 1e-10)?;
             // Written out once more, independently of `sums`.
             let delta = a.value - a.reference_value;
@@ -306,13 +306,13 @@ proptest! {
     /// last layer's MLP and its residual, one LayerNorm further back.
     #[test]
     fn the_last_parts_by_the_plain_rules(case in cases()) {
-        let bert = model(&case);
-        let [x, x0] = traces(&bert, &case);
+        let encoder = model(&case);
+        let [x, x0] = traces(&encoder, &case);
         let last = case.sizes.layers - 1;
         let (layer, layer0) = (&x.layers[last], &x0.layers[last]);
-        let m = at_output(&bert, &case);
+        let m = at_output(&encoder, &case);
         for preset in PRESETS {
-            let a = run(&bert, &case, preset);
+            let a = run(&encoder, &case, preset);
             for i in 0..case.ids.len() {
                 let output = signs(&m[i], x.output.row(i), x0.output.row(i));
                 prop_assert!(near(&a.cuts[last + 1][i], output), "output {i}: {:?} {output:?}", a.cuts[last + 1][i]);
@@ -323,7 +323,7 @@ proptest! {
                     LayerNormRule::MeanSigma => sum(layer0),
                     LayerNormRule::Gradient => sum(layer),
                 };
-                let m = through_norm(&bert.layers[last].output_layer_norm, &sum(layer), &from, &m[i]);
+                let m = through_norm(&encoder.layers[last].output_layer_norm, &sum(layer), &from, &m[i]);
                 let mlp = signs(&m, layer.mlp_out.row(i), layer0.mlp_out.row(i));
                 let past = signs(&m, layer.resid_mid.row(i), layer0.resid_mid.row(i));
                 prop_assert!(near(&a.mlp[last][i], mlp), "mlp {i}: {:?} {mlp:?}", a.mlp[last][i]);
@@ -335,13 +335,13 @@ proptest! {
     /// A feed-forward block that puts out nothing carries nothing: all of Δt passes it by.
     #[test]
     fn an_empty_feed_forward_block_carries_nothing(case in cases(), at in any::<prop::sample::Index>()) {
-        let mut bert = model(&case);
+        let mut encoder = model(&case);
         let l = at.index(case.sizes.layers);
-        let output = &mut bert.layers[l].output;
+        let output = &mut encoder.layers[l].output;
         output.weight.data_mut().fill(0.0);
         output.bias.fill(0.0);
         for preset in PRESETS.into_iter().filter(|preset| preset.complete) {
-            let a = run(&bert, &case, preset);
+            let a = run(&encoder, &case, preset);
             prop_assert!(a.mlp[l].iter().all(|c| c.positive == 0.0 && c.negative == 0.0));
             let (past, delta) = (sum(&a.mlp_residual[l]), a.delta());
             prop_assert!((past - delta).abs() <= 1e-10 * absolute(&a.mlp_residual[l]).max(1.0), "{past} {delta}");
@@ -350,9 +350,9 @@ proptest! {
 
     #[test]
     fn input_as_reference_gives_zeros(case in cases()) {
-        let bert = model(&case);
+        let encoder = model(&case);
         for preset in PRESETS {
-            let a = run(&bert, &Case { reference: case.ids.clone(), ..case.clone() }, preset);
+            let a = run(&encoder, &Case { reference: case.ids.clone(), ..case.clone() }, preset);
             prop_assert_eq!(largest(&all(&a)), 0.0);
             prop_assert_eq!(a.delta(), 0.0);
         }
@@ -361,10 +361,10 @@ proptest! {
     /// Swapping input and reference negates every score; positive parts become minus the negative ones.
     #[test]
     fn swapping_input_and_reference_negates(case in cases()) {
-        let bert = model(&case);
+        let encoder = model(&case);
         let swapped = Case { ids: case.reference.clone(), reference: case.ids.clone(), ..case.clone() };
         for preset in [RESCALE, REVEAL_CANCEL] {
-            let (a, b) = (run(&bert, &case, preset), run(&bert, &swapped, preset));
+            let (a, b) = (run(&encoder, &case, preset), run(&encoder, &swapped, preset));
             let turn = |c: &Contribution| [-c.negative, -c.positive];
             for (name, of) in TOKENS {
                 for (a, b) in of(&a).iter().flatten().zip(of(&b).iter().flatten()) {
@@ -387,20 +387,20 @@ proptest! {
     /// The Gradient rule's multipliers at the words equal central differences of the target.
     #[test]
     fn gradient_equals_finite_differences(case in smooth_cases(), at in any::<prop::sample::Index>()) {
-        let bert = model(&case);
+        let encoder = model(&case);
         let layout = Layout::new([&case.segments[..]]);
-        let input = words(&bert, &case.ids);
+        let input = words(&encoder, &case.ids);
         let k = at.index(input.data().len());
         let moved = |by: f64| {
             let mut words = input.clone();
             words.data_mut()[k] += by;
             words
         };
-        let value = |by: f64| case.target.value(&forward(&bert, &layout, moved(by)).logits, 0);
+        let value = |by: f64| case.target.value(&forward(&encoder, &layout, moved(by)).logits, 0);
         let h = 2e-5;
         let slope = (8.0 * (value(h) - value(-h)) - (value(2.0 * h) - value(-2.0 * h))) / (12.0 * h);
         // m·Δx with one Δx of −1 and no other.
-        let a = attribute_words(&bert, &case, input.clone(), moved(-1.0), GRADIENT);
+        let a = attribute_words(&encoder, &case, input.clone(), moved(-1.0), GRADIENT);
         let got = sum(&a.words);
         prop_assert!((got - slope).abs() < 1e-5 * slope.abs().max(1.0), "{got} {slope}");
     }
@@ -408,8 +408,8 @@ proptest! {
     /// As the reference approaches the input, every rule tends to the gradient, to first order in the distance.
     #[test]
     fn rules_tend_to_the_gradient(case in smooth_cases()) {
-        let bert = model(&case);
-        let (input, other) = (words(&bert, &case.ids), words(&bert, &case.reference));
+        let encoder = model(&case);
+        let (input, other) = (words(&encoder, &case.ids), words(&encoder, &case.reference));
         let near = |distance: f64| {
             let mut words = input.clone();
             for (x, y) in words.data_mut().iter_mut().zip(other.data()) {
@@ -420,7 +420,7 @@ proptest! {
         for preset in [RESCALE, REVEAL_CANCEL] {
             // Per unit of distance, so that what is left is the multipliers' difference.
             let off = |distance: f64| {
-                let of = |preset| all(&attribute_words(&bert, &case, input.clone(), near(distance), preset));
+                let of = |preset| all(&attribute_words(&encoder, &case, input.clone(), near(distance), preset));
                 let (a, b) = (of(preset), of(GRADIENT));
                 let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 (off / distance, largest(&b) / distance)
@@ -433,17 +433,17 @@ proptest! {
     /// What an example shares a batch with changes nothing: sequences are packed, never padded.
     #[test]
     fn batch_mates_change_nothing(case in cases(), mate in 2..40_usize) {
-        let bert = model(&case);
-        let alone = run(&bert, &case, RESCALE);
+        let encoder = model(&case);
+        let alone = run(&encoder, &case, RESCALE);
         let pair = |ids: &[u32]| [&vec![7_u32; mate][..], ids, &[1, 2, 3]].concat();
         let first = vec![0; mate];
         let layout = Layout::new([&first[..], &case.segments, &[0, 0, 1]]);
         let (input, reference) = (pair(&case.ids), pair(&case.reference));
-        let input = forward(&bert, &layout, words(&bert, &input));
-        let reference = forward(&bert, &layout, words(&bert, &reference));
+        let input = forward(&encoder, &layout, words(&encoder, &input));
+        let reference = forward(&encoder, &layout, words(&encoder, &reference));
         let mates = Target::Span(Span { start: 1, end: 1 });
         let targets = [mates, case.target, mates];
-        let found = attribute(&bert, &layout, &input, &reference, &targets, RESCALE.rules, KeepEdges::All);
+        let found = attribute(&encoder, &layout, &input, &reference, &targets, RESCALE.rules, KeepEdges::All);
         prop_assert!(difference(&all(&alone), &all(&found[1])) < 1e-10);
         prop_assert_eq!(largest(&all(&found[0])), 0.0);
     }
@@ -451,31 +451,31 @@ proptest! {
     /// A vocabulary permuted together with its embedding rows gives the same scores.
     #[test]
     fn permuted_vocabulary_changes_nothing(case in cases()) {
-        let bert = model(&case);
+        let encoder = model(&case);
         let n = case.sizes.vocabulary as u32;
         let to = |id: u32| (id * 7 + 5) % n; // 7 and 30 have no common factor
-        let mut permuted = bert.clone();
+        let mut permuted = encoder.clone();
         for id in 0..n {
-            let row = bert.embeddings.word_embeddings.row(id as usize);
+            let row = encoder.embeddings.word_embeddings.row(id as usize);
             permuted.embeddings.word_embeddings.row_mut(to(id) as usize).copy_from_slice(row);
         }
         let ids = |ids: &[u32]| ids.iter().map(|&id| to(id)).collect::<Vec<_>>();
         let moved = Case { ids: ids(&case.ids), reference: ids(&case.reference), ..case.clone() };
-        prop_assert_eq!(all(&run(&bert, &case, RESCALE)), all(&run(&permuted, &moved, RESCALE)));
+        prop_assert_eq!(all(&run(&encoder, &case, RESCALE)), all(&run(&permuted, &moved, RESCALE)));
     }
 
     /// A key bias changes nothing. Moving a value bias into the output bias changes no score, head or pattern.
     #[test]
     fn biases_that_cannot_matter(case in cases(), push in -3.0..3.0_f64) {
-        let bert = model(&case);
-        let before = run(&bert, &case, RESCALE);
+        let encoder = model(&case);
+        let before = run(&encoder, &case, RESCALE);
         let h = case.sizes.hidden;
-        let mut keys = bert.clone();
+        let mut keys = encoder.clone();
         for layer in &mut keys.layers {
             layer.qkv.bias[h..2 * h].iter_mut().enumerate().for_each(|(k, b)| *b += push * (k as f64).cos());
         }
         prop_assert!(difference(&all(&before), &all(&run(&keys, &case, RESCALE))) < 1e-9);
-        let mut values = bert.clone();
+        let mut values = encoder.clone();
         for layer in &mut values.layers {
             let moved: Vec<f64> = layer.qkv.bias[2 * h..].to_vec();
             layer.qkv.bias[2 * h..].fill(0.0);
@@ -491,7 +491,7 @@ proptest! {
     #[test]
     fn f32_keeps_its_bound(case in cases()) {
         for preset in [RESCALE, REVEAL_CANCEL] {
-            let narrow = run(&random_bert::<f32>(case.seed, case.sizes), &case, preset);
+            let narrow = run(&random_encoder::<f32>(case.seed, case.sizes), &case, preset);
             complete(&narrow, f32::BOUND)?;
             let off = difference(&all(&narrow), &all(&run(&model(&case), &case, preset)));
             prop_assert!(off < 1e-2, "{off} {}", preset.name);
@@ -602,9 +602,9 @@ fn without_the_rules_nothing_adds_up() {
         segments: vec![0, 0, 0, 1, 1, 1, 1],
         target: Target::Span(Span { start: 3, end: 4 }),
     };
-    let bert = model(&case);
+    let encoder = model(&case);
     let worst = |preset: Preset| {
-        run(&bert, &case, preset)
+        run(&encoder, &case, preset)
             .sums()
             .iter()
             .map(|c| c.relative)

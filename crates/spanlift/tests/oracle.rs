@@ -104,20 +104,20 @@ fn run<T: Real>(
     case: &Value,
 ) -> (Trace<T>, Attribution<T>) {
     let checkpoint = explainer.checkpoint();
-    let bert = &checkpoint.bert;
+    let encoder = &checkpoint.encoder;
     let layout = Layout::new([&encoding.segments[..]]);
     let input = forward(
-        bert,
+        encoder,
         &layout,
-        embedding::words(&bert.embeddings, &encoding.ids),
+        embedding::words(&encoder.embeddings, &encoding.ids),
     );
     let words = reference(case)
-        .words(0, bert, &checkpoint.vocabulary, encoding)
+        .words(0, encoder, &checkpoint.vocabulary, encoding)
         .unwrap();
-    let base = forward(bert, &layout, words);
+    let base = forward(encoder, &layout, words);
     let rules = preset(case).rules;
     let mut found = attribute(
-        bert,
+        encoder,
         &layout,
         &input,
         &base,

@@ -11,7 +11,7 @@ pub use reference::{Reference, ReferenceError};
 pub use scores::{Attribution, CutSum, absolute, sum};
 pub use target::{Span, Target};
 
-use crate::model::{Bert, Layout, Trace, backward};
+use crate::model::{Encoder, Layout, Trace, backward};
 use crate::ops::{Matrix, Real};
 use edges::FoundEdges;
 use rules::Rules;
@@ -25,7 +25,7 @@ pub const TOP_EDGES: usize = 200;
 ///
 /// Where there is not one target a sequence, or a target's token lies outside its sequence.
 pub fn attribute<T: Real>(
-    bert: &Bert<T>,
+    encoder: &Encoder<T>,
     layout: &Layout,
     input: &Trace<T>,
     reference: &Trace<T>,
@@ -44,7 +44,7 @@ pub fn attribute<T: Real>(
         target.add_multipliers(&mut m_logits, layout.starts[b]);
     }
     let mut walk = backward(
-        bert,
+        encoder,
         layout,
         input,
         reference,
@@ -52,7 +52,7 @@ pub fn attribute<T: Real>(
         &m_logits,
         |place, scores| FoundEdges::of(place, keep, TOP_EDGES, scores),
     );
-    let heads = bert.config.heads;
+    let heads = encoder.config.heads;
     let split = |(b, target): (usize, &Target)| {
         let values = [input, reference].map(|trace| target.value(&trace.logits, layout.starts[b]));
         Attribution::split(

@@ -5,7 +5,7 @@ use thiserror::Error;
 use spanlift_explanation::Part;
 
 use crate::encode::{Encoding, Vocabulary};
-use crate::model::Bert;
+use crate::model::Encoder;
 use crate::ops::{Matrix, Real, embedding};
 
 /// The same positions and segments as the input, with some word embeddings replaced.
@@ -126,7 +126,7 @@ impl Reference {
     pub fn words<T: Real>(
         &self,
         r: usize,
-        bert: &Bert<T>,
+        encoder: &Encoder<T>,
         vocabulary: &Vocabulary,
         input: &Encoding,
     ) -> Result<Matrix<T>, ReferenceError> {
@@ -143,7 +143,7 @@ impl Reference {
                 .iter()
                 .map(|t| if by(t.part) { id } else { t.id })
                 .collect();
-            embedding::words(&bert.embeddings, &ids)
+            embedding::words(&encoder.embeddings, &ids)
         };
         Ok(match self {
             Self::Mask => replaced(token(vocabulary.mask, "[MASK]")?, &word),
@@ -155,10 +155,10 @@ impl Reference {
             Self::Question => replaced(token(vocabulary.mask, "[MASK]")?, &|part| {
                 part == Part::Question
             }),
-            Self::Zero => Matrix::zeros(input.ids.len(), bert.config.hidden),
+            Self::Zero => Matrix::zeros(input.ids.len(), encoder.config.hidden),
             Self::Mean => {
-                let mean = mean_row(&bert.embeddings.word_embeddings);
-                let mut words = embedding::words(&bert.embeddings, &input.ids);
+                let mean = mean_row(&encoder.embeddings.word_embeddings);
+                let mut words = embedding::words(&encoder.embeddings, &input.ids);
                 for (i, token) in input.tokens.iter().enumerate() {
                     if word(token.part) {
                         words.row_mut(i).copy_from_slice(&mean);
@@ -175,7 +175,7 @@ impl Reference {
                         got: ids.len(),
                     });
                 }
-                let rows = bert.embeddings.word_embeddings.rows();
+                let rows = encoder.embeddings.word_embeddings.rows();
                 if let Some(at) = ids.iter().position(|&id| id as usize >= rows) {
                     return Err(ReferenceError::Id {
                         list: r,
@@ -184,7 +184,7 @@ impl Reference {
                         rows,
                     });
                 }
-                embedding::words(&bert.embeddings, ids)
+                embedding::words(&encoder.embeddings, ids)
             }
         })
     }

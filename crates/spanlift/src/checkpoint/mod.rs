@@ -1,4 +1,4 @@
-//! From a Hugging Face checkpoint to a [`Bert`] and its [`Vocabulary`]: the one border that weights cross.
+//! From a Hugging Face checkpoint to an [`Encoder`] and its [`Vocabulary`]: the one border that weights cross.
 //!
 //! | file | what is read |
 //! | --- | --- |
@@ -24,7 +24,7 @@ pub use error::{CheckpointError, Problem};
 use std::path::Path;
 
 use crate::encode::Vocabulary;
-use crate::model::Bert;
+use crate::model::Encoder;
 use crate::ops::Real;
 
 /// Where a checkpoint comes from.
@@ -51,7 +51,7 @@ pub enum Source<'a> {
 #[derive(Clone, Debug)]
 pub struct Checkpoint<T> {
     /// The weights.
-    pub bert: Bert<T>,
+    pub encoder: Encoder<T>,
     /// The tokenizer and its special tokens.
     pub vocabulary: Vocabulary,
     /// What was passed over or overruled, a line each: nothing that changes the model's function.
@@ -87,7 +87,7 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
 
     match (config, weights, vocabulary) {
         (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => Ok(Checkpoint {
-            bert: weights.with(config),
+            encoder: weights.with(config),
             vocabulary,
             notes,
         }),

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use super::Problem;
 use super::config::Sizes;
 use super::tensors::{Side, Tensors};
-use crate::model::{Bert, Config, Embeddings, Layer, Linear};
+use crate::model::{Config, Embeddings, Encoder, Layer, Linear};
 use crate::ops::{Matrix, Real};
 
-/// A [`Bert`] without its config.
+/// An [`Encoder`] without its config.
 pub(super) struct Weights<T> {
     pub(super) embeddings: Embeddings<T>,
     layers: Vec<Layer<T>>,
@@ -18,8 +18,8 @@ pub(super) struct Weights<T> {
 }
 
 impl<T> Weights<T> {
-    pub(super) fn with(self, config: Config) -> Bert<T> {
-        Bert {
+    pub(super) fn with(self, config: Config) -> Encoder<T> {
+        Encoder {
             config,
             embeddings: self.embeddings,
             layers: self.layers,

@@ -22,7 +22,7 @@ pub(super) fn assemble<T: Real>(
     attribution: &Attribution<T>,
     options: &Options,
 ) -> Explanation {
-    let config = &checkpoint.bert.config;
+    let config = &checkpoint.encoder.config;
     let encoding = &windows[choice.window];
     let (preset, delta) = (options.preset, attribution.delta());
     let narrow = |tokens: &[Contribution], f: fn(&Contribution) -> f64| -> Vec<f32> {

@@ -214,7 +214,7 @@ impl<T: Real> Explainer<T> {
 
     /// What both traces of a sequence of `s` tokens take.
     fn trace_bytes(&self, s: usize) -> usize {
-        let config = &self.checkpoint.bert.config;
+        let config = &self.checkpoint.encoder.config;
         // A layer's H-wide fields (queries, keys and values count three), its F-wide ones, and P with ln P.
         let row = 9 * config.hidden + 2 * config.feed_forward + 2 * config.heads * s;
         2 * config.layers * s * row * size_of::<T>()
@@ -228,7 +228,9 @@ impl<T: Real> Explainer<T> {
         options: &Options,
     ) -> Result<Ready<'a, T>, ExplainError> {
         let Checkpoint {
-            bert, vocabulary, ..
+            encoder,
+            vocabulary,
+            ..
         } = &self.checkpoint;
         let windows = self.windows(item.question, item.passage, &options.answering)?;
         check_texts(item, options)?;
@@ -249,7 +251,7 @@ impl<T: Real> Explainer<T> {
         for r in 0..options.reference.count().max(1) {
             let words = options
                 .reference
-                .words(r, bert, vocabulary, ready.encoding())?;
+                .words(r, encoder, vocabulary, ready.encoding())?;
             ready.references.push(words);
         }
         Ok(ready)
@@ -257,13 +259,17 @@ impl<T: Real> Explainer<T> {
 
     /// One packed pass.
     fn explain_pack(&self, mut ready: Vec<Ready<'_, T>>, options: &Options) -> Placed<T> {
-        let bert = &self.checkpoint.bert;
+        let encoder = &self.checkpoint.encoder;
         let layout = Layout::new(ready.iter().map(|item| &item.encoding().segments[..]));
         let ids: Vec<u32> = ready
             .iter()
             .flat_map(|item| item.encoding().ids.iter().copied())
             .collect();
-        let mut input = forward(bert, &layout, embedding::words(&bert.embeddings, &ids));
+        let mut input = forward(
+            encoder,
+            &layout,
+            embedding::words(&encoder.embeddings, &ids),
+        );
         let mut placed: Placed<T> = Vec::with_capacity(ready.len());
         for (b, item) in ready.iter_mut().enumerate() {
             if item.choice.is_some() {
@@ -294,7 +300,7 @@ impl<T: Real> Explainer<T> {
                 continue;
             }
             let attention = if options.attention {
-                take_attention(&mut input, b, bert.config.heads)
+                take_attention(&mut input, b, encoder.config.heads)
             } else {
                 Vec::new()
             };
@@ -340,7 +346,7 @@ impl<T: Real> Explainer<T> {
         targets: &[Target],
         options: &Options,
     ) -> Vec<Attribution<T>> {
-        let bert = &self.checkpoint.bert;
+        let encoder = &self.checkpoint.encoder;
         let references = options.reference.count().max(1);
         let keep = match options.edges {
             KeepEdges::Strongest if references > 1 => KeepEdges::All, // the mean's strongest
@@ -350,11 +356,11 @@ impl<T: Real> Explainer<T> {
         for r in 0..references {
             let words = stack(
                 ready.iter().map(|item| &item.references[r]),
-                bert.config.hidden,
+                encoder.config.hidden,
             );
-            let reference = forward(bert, layout, words);
+            let reference = forward(encoder, layout, words);
             let rules = options.preset.rules;
-            let found = attribute(bert, layout, input, &reference, targets, rules, keep);
+            let found = attribute(encoder, layout, input, &reference, targets, rules, keep);
             if sums.is_empty() {
                 sums = found;
             } else {
@@ -376,9 +382,11 @@ impl<T: Real> Explainer<T> {
         options: &AnswerOptions,
     ) -> Result<Vec<Encoding>, EncodeError> {
         let Checkpoint {
-            bert, vocabulary, ..
+            encoder,
+            vocabulary,
+            ..
         } = &self.checkpoint;
-        let max_tokens = options.max_tokens.min(bert.config.positions);
+        let max_tokens = options.max_tokens.min(encoder.config.positions);
         vocabulary
             .encode(question, passage)?
             .windows(vocabulary, max_tokens, options.stride)
@@ -394,9 +402,9 @@ impl<T: Real> Explainer<T> {
 
     /// The logits of an encoding with other ids in place of its own.
     fn logits(&self, encoding: &Encoding, ids: &[u32]) -> Result<Logits, ExplainError> {
-        let bert = &self.checkpoint.bert;
+        let encoder = &self.checkpoint.encoder;
         let layout = Layout::new([&encoding.segments[..]]);
-        let trace = forward(bert, &layout, embedding::words(&bert.embeddings, ids));
+        let trace = forward(encoder, &layout, embedding::words(&encoder.embeddings, ids));
         logits_of(&trace, &layout, 0)
     }
 

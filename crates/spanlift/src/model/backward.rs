@@ -2,7 +2,7 @@
 //! read up, with the scores taken at each cut on the way; METHOD sections 2, 3 and 6.
 
 use super::trace::{LayerTrace, Layout, Trace};
-use super::{Bert, Layer};
+use super::{Encoder, Layer};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
 };
@@ -52,7 +52,7 @@ pub struct Place {
 /// Walks back from the logits' multipliers `m_logits` (N, 2), u in column 0 and v in column 1. `edges` may ask for the
 /// edge scores of each head; what it returns is kept.
 pub fn backward<T: Real, U: Send>(
-    bert: &Bert<T>,
+    encoder: &Encoder<T>,
     layout: &Layout,
     input: &Trace<T>,
     reference: &Trace<T>,
@@ -62,11 +62,11 @@ pub fn backward<T: Real, U: Send>(
 ) -> Walk<U> {
     let LinearRule::Linear = rules.linear;
     let SumRule::Identity = rules.sum;
-    let mut m = linear::multiplier(&bert.qa_outputs, m_logits);
+    let mut m = linear::multiplier(&encoder.qa_outputs, m_logits);
     let output = by_row(&m, &input.output, &reference.output);
 
-    let mut layers = Vec::with_capacity(bert.layers.len());
-    for (l, layer) in bert.layers.iter().enumerate().rev() {
+    let mut layers = Vec::with_capacity(encoder.layers.len());
+    for (l, layer) in encoder.layers.iter().enumerate().rev() {
         let (x, x0) = (&input.layers[l], &reference.layers[l]);
         let edges = |sequence, head, scores: &dyn Fn() -> Edges<T>| {
             edges(
@@ -79,7 +79,7 @@ pub fn backward<T: Real, U: Send>(
             )
         };
         layers.push(backward_layer(
-            bert,
+            encoder,
             layer,
             layout,
             [x, x0],
@@ -94,7 +94,7 @@ pub fn backward<T: Real, U: Send>(
         rules.layer_norm,
         [&input.embedding_norm, &reference.embedding_norm],
     );
-    layer_norm::multiplier(&bert.embeddings.layer_norm, a, b, &mut m);
+    layer_norm::multiplier(&encoder.embeddings.layer_norm, a, b, &mut m);
     let words = by_row(&m, &input.words, &reference.words);
     Walk {
         words,
@@ -105,7 +105,7 @@ pub fn backward<T: Real, U: Send>(
 
 /// `m`: of the layer's output, and on return of its input; (N, H).
 fn backward_layer<T: Real, U: Send>(
-    bert: &Bert<T>,
+    encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
     [x, x0]: [&LayerTrace<T>; 2],
@@ -118,7 +118,7 @@ fn backward_layer<T: Real, U: Send>(
     let mlp = by_row(m, &x.mlp_out, &x0.mlp_out);
     let mlp_residual = by_row(m, &x.resid_mid, &x0.resid_mid);
     let mut m_act = linear::multiplier(&layer.output, m);
-    let f = bert.config.activation;
+    let f = encoder.config.activation;
     match rules.activation {
         ActivationRule::Rescale => {
             activation::multiplier(
@@ -149,7 +149,7 @@ fn backward_layer<T: Real, U: Send>(
     layer_norm::multiplier(&layer.attention_layer_norm, a, b, m);
     let residual = by_row(m, &x.resid_pre, &x0.resid_pre);
     let m_ctx = linear::multiplier(&layer.attention_output, m);
-    let heads = by_head(&m_ctx, &x.ctx, &x0.ctx, bert.config.heads);
+    let heads = by_head(&m_ctx, &x.ctx, &x0.ctx, encoder.config.heads);
     let [x_pass, x0_pass] = [x, x0].map(|x| Pass {
         qkv: &x.qkv,
         heads: &x.heads,
@@ -166,7 +166,7 @@ fn backward_layer<T: Real, U: Send>(
         },
     };
     let (m_qkv, edges) =
-        attention::multiplier(&pairs, &layout.starts, bert.config.heads, &m_ctx, edges);
+        attention::multiplier(&pairs, &layout.starts, encoder.config.heads, &m_ctx, edges);
     linear::multiplier_onto(&layer.qkv, &m_qkv, m);
     let cut = by_row(m, &x.resid_pre, &x0.resid_pre);
     WalkLayer {

@@ -1,25 +1,25 @@
 //! The forward pass: words to logits, an operation a line. `backward.rs` is the same list, read up.
 
 use super::trace::{LayerTrace, Layout, Trace};
-use super::{Bert, Layer};
+use super::{Encoder, Layer};
 use crate::ops::{Matrix, Real, activation, attention, embedding, layer_norm, linear, sum};
 
 /// Runs the encoder and the span head on word embeddings (N, H).
-pub fn forward<T: Real>(bert: &Bert<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
+pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
     let embedded = embedding::forward(
-        &bert.embeddings,
+        &encoder.embeddings,
         &words,
         &layout.positions,
         &layout.segments,
     );
-    let (mut resid, embedding_norm) = layer_norm::forward(&bert.embeddings.layer_norm, embedded);
-    let mut layers = Vec::with_capacity(bert.layers.len());
-    for layer in &bert.layers {
-        let (next, trace) = forward_layer(bert, layer, layout, resid);
+    let (mut resid, embedding_norm) = layer_norm::forward(&encoder.embeddings.layer_norm, embedded);
+    let mut layers = Vec::with_capacity(encoder.layers.len());
+    for layer in &encoder.layers {
+        let (next, trace) = forward_layer(encoder, layer, layout, resid);
         layers.push(trace);
         resid = next;
     }
-    let logits = linear::forward(&bert.qa_outputs, &resid);
+    let logits = linear::forward(&encoder.qa_outputs, &resid);
     Trace {
         words,
         embedding_norm,
@@ -30,19 +30,19 @@ pub fn forward<T: Real>(bert: &Bert<T>, layout: &Layout, words: Matrix<T>) -> Tr
 }
 
 fn forward_layer<T: Real>(
-    bert: &Bert<T>,
+    encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
     resid_pre: Matrix<T>,
 ) -> (Matrix<T>, LayerTrace<T>) {
     let qkv = linear::forward(&layer.qkv, &resid_pre);
-    let (ctx, heads) = attention::forward(&qkv, &layout.starts, bert.config.heads);
+    let (ctx, heads) = attention::forward(&qkv, &layout.starts, encoder.config.heads);
     let mut attn_out = linear::forward(&layer.attention_output, &ctx);
     sum::forward(&mut attn_out, &resid_pre);
     let (resid_mid, attention_norm) = layer_norm::forward(&layer.attention_layer_norm, attn_out);
 
     let mlp_pre = linear::forward(&layer.intermediate, &resid_mid);
-    let mlp_act = activation::forward(bert.config.activation, &mlp_pre);
+    let mlp_act = activation::forward(encoder.config.activation, &mlp_pre);
     let mlp_out = linear::forward(&layer.output, &mlp_act);
     let mut mlp_sum = mlp_out.clone();
     sum::forward(&mut mlp_sum, &resid_mid);

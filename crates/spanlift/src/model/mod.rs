@@ -4,11 +4,11 @@
 //! [`Trace`] is what the one keeps for the other.
 
 mod backward;
-mod bert;
+mod encoder;
 mod forward;
 mod trace;
 
 pub use backward::{Place, Walk, WalkLayer, backward};
-pub use bert::{Activation, Bert, Config, Embeddings, Layer, LayerNorm, Linear};
+pub use encoder::{Activation, Config, Embeddings, Encoder, Layer, LayerNorm, Linear};
 pub use forward::forward;
 pub use trace::{LayerTrace, Layout, Trace};

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spanlift::model::{Activation, Bert, Config, Embeddings, Layer, LayerNorm, Linear};
+use spanlift::model::{Activation, Config, Embeddings, Encoder, Layer, LayerNorm, Linear};
 use spanlift::ops::{Matrix, Real};
 
 /// Sizes of a random model.
@@ -50,10 +50,10 @@ fn layer_norm<T: Real>(rng: &mut impl Rng, hidden: usize) -> LayerNorm<T> {
 }
 
 /// The same seed gives the same numbers, rounded to `T`.
-pub(crate) fn random_bert<T: Real>(seed: u64, sizes: Sizes) -> Bert<T> {
+pub(crate) fn random_encoder<T: Real>(seed: u64, sizes: Sizes) -> Encoder<T> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     let (h, f) = (sizes.hidden, sizes.feed_forward);
-    Bert {
+    Encoder {
         config: Config {
             name: "random".to_owned(),
             layers: sizes.layers,

@@ -92,7 +92,7 @@ pub struct Layer<T> {
 
 /// `BertForQuestionAnswering`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bert<T> {
+pub struct Encoder<T> {
     /// Sizes.
     pub config: Config,
     /// `bert.embeddings`.
