@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use spanlift::attribute::rules::RESCALE;
 use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
 use spanlift::checkpoint::{Source, load};
-use spanlift::model::{Activation, Encoder, Layout, forward};
+use spanlift::model::{Activation, Encoder, Family, Layout, forward};
 use spanlift::ops::product::{Threads, multiply};
 use spanlift::ops::{Matrix, Real, embedding};
 
@@ -34,6 +34,7 @@ fn main() {
     report("default model (L = 6, H = 384)", &model.encoder, peak);
     drop(model);
     let base = common::Sizes {
+        family: Family::Bert,
         layers: 12,
         heads: 12,
         hidden: 768,

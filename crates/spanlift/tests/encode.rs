@@ -574,6 +574,7 @@ fn no_room_for_the_passage() {
             error,
             EncodeError::NoRoom {
                 question_tokens: 6,
+                special_tokens: 3,
                 max_tokens
             }
         );
@@ -588,6 +589,7 @@ fn no_room_for_the_passage() {
         error,
         EncodeError::NoRoom {
             question_tokens: 600,
+            special_tokens: 3,
             max_tokens: 512
         }
     );

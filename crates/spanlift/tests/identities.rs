@@ -17,7 +17,9 @@ use spanlift::attribute::{
     Attribution, KeepEdges, Reference, Span, Target, absolute, attribute, sum,
 };
 use spanlift::checkpoint::Source;
-use spanlift::model::{Activation, Encoder, LayerNorm, Layout, Trace, forward};
+use spanlift::model::{
+    Activation, Encoder, Family, FeedForwardTrace, Layout, Norm, Projections, Trace, forward,
+};
 use spanlift::ops::contribution::Contribution;
 use spanlift::ops::{Matrix, Real, embedding};
 use spanlift::{Explainer, Options};
@@ -51,7 +53,9 @@ fn smooth_cases() -> impl Strategy<Value = Case> {
 }
 
 fn with_activation(activation: impl Strategy<Value = Activation>) -> impl Strategy<Value = Case> {
+    let family = prop::sample::select(&Family::ALL[..]);
     let sizes = (
+        family,
         1..4_usize,
         1..4_usize,
         2..5_usize,
@@ -60,7 +64,8 @@ fn with_activation(activation: impl Strategy<Value = Activation>) -> impl Strate
         0.5..12.0_f64,
     )
         .prop_map(
-            |(layers, heads, width, feed_forward, activation, spread)| Sizes {
+            |(family, layers, heads, width, feed_forward, activation, spread)| Sizes {
+                family,
                 layers,
                 heads,
                 hidden: heads * width * 2,
@@ -214,7 +219,11 @@ fn at_output(encoder: &Encoder<f64>, case: &Case) -> Vec<Vec<f64>> {
 }
 
 /// METHOD rule 6 for one row, in c and σ: multipliers of LayerNorm's input, from its inputs and those of its output.
-fn through_norm(norm: &LayerNorm<f64>, x: &[f64], x0: &[f64], m: &[f64]) -> Vec<f64> {
+fn through_norm(norm: &Norm<f64>, x: &[f64], x0: &[f64], m: &[f64]) -> Vec<f64> {
+    let norm = match norm {
+        Norm::LayerNorm(norm) => norm,
+        Norm::NoNorm { weight, .. } => return m.iter().zip(weight).map(|(m, w)| m * w).collect(),
+    };
     let h = x.len() as f64;
     let parts = |x: &[f64]| {
         let mean = x.iter().sum::<f64>() / h;
@@ -303,29 +312,41 @@ proptest! {
     }
 
     /// Where the multipliers can be written down from the trace: positive and negative parts at the output, and of the
-    /// last layer's MLP and its residual, one LayerNorm further back.
+    /// last layer's MLP and its residual, one norm further back; in MobileBERT behind the bottleneck's output as well.
     #[test]
     fn the_last_parts_by_the_plain_rules(case in cases()) {
         let encoder = model(&case);
         let [x, x0] = traces(&encoder, &case);
         let last = case.sizes.layers - 1;
         let (layer, layer0) = (&x.layers[last], &x0.layers[last]);
+        let block = encoder.layers[last].feed_forwards.len() - 1;
+        let (mlp_x, mlp_x0) = (&layer.feed_forwards[block], &layer0.feed_forwards[block]);
         let m = at_output(&encoder, &case);
         for preset in PRESETS {
             let a = run(&encoder, &case, preset);
             for i in 0..case.ids.len() {
                 let output = signs(&m[i], x.output.row(i), x0.output.row(i));
                 prop_assert!(near(&a.cuts[last + 1][i], output), "output {i}: {:?} {output:?}", a.cuts[last + 1][i]);
-                let sum = |layer: &spanlift::model::LayerTrace<f64>| -> Vec<f64> {
-                    layer.mlp_out.row(i).iter().zip(layer.resid_mid.row(i)).map(|(a, b)| a + b).collect()
+                let sum = |mlp: &FeedForwardTrace<f64>| -> Vec<f64> {
+                    mlp.mlp_out.row(i).iter().zip(mlp.resid_mid.row(i)).map(|(a, b)| a + b).collect()
                 };
                 let from = match preset.rules.layer_norm {
-                    LayerNormRule::MeanSigma => sum(layer0),
-                    LayerNormRule::Gradient => sum(layer),
+                    LayerNormRule::MeanSigma => sum(mlp_x0),
+                    LayerNormRule::Gradient => sum(mlp_x),
                 };
-                let m = through_norm(&encoder.layers[last].output_layer_norm, &sum(layer), &from, &m[i]);
-                let mlp = signs(&m, layer.mlp_out.row(i), layer0.mlp_out.row(i));
-                let past = signs(&m, layer.resid_mid.row(i), layer0.resid_mid.row(i));
+                let mut m = m[i].clone();
+                let mut around = [0.0; 2];
+                if let Projections::Bottleneck(bottleneck) = &encoder.layers[last].projections {
+                    // NoNorm needs no ends.
+                    m = through_norm(&bottleneck.output_norm, &[], &[], &m);
+                    around = signs(&m, layer.resid_pre.row(i), layer0.resid_pre.row(i));
+                    let weight = &bottleneck.output.weight;
+                    m = (0..weight.cols()).map(|k| (0..m.len()).map(|h| m[h] * weight.row(h)[k]).sum()).collect();
+                }
+                let m = through_norm(&encoder.layers[last].feed_forwards[block].norm, &sum(mlp_x), &from, &m);
+                let mlp = signs(&m, mlp_x.mlp_out.row(i), mlp_x0.mlp_out.row(i));
+                let past = signs(&m, mlp_x.resid_mid.row(i), mlp_x0.resid_mid.row(i));
+                let past = [past[0] + around[0], past[1] + around[1]];
                 prop_assert!(near(&a.mlp[last][i], mlp), "mlp {i}: {:?} {mlp:?}", a.mlp[last][i]);
                 prop_assert!(near(&a.mlp_residual[last][i], past), "past {i}: {:?} {past:?}", a.mlp_residual[last][i]);
             }
@@ -337,7 +358,8 @@ proptest! {
     fn an_empty_feed_forward_block_carries_nothing(case in cases(), at in any::<prop::sample::Index>()) {
         let mut encoder = model(&case);
         let l = at.index(case.sizes.layers);
-        let output = &mut encoder.layers[l].output;
+        let Some(block) = encoder.layers[l].feed_forwards.last_mut() else { unreachable!() };
+        let output = &mut block.output;
         output.weight.data_mut().fill(0.0);
         output.bias.fill(0.0);
         for preset in PRESETS.into_iter().filter(|preset| preset.complete) {
@@ -469,16 +491,30 @@ proptest! {
     fn biases_that_cannot_matter(case in cases(), push in -3.0..3.0_f64) {
         let encoder = model(&case);
         let before = run(&encoder, &case, RESCALE);
-        let h = case.sizes.hidden;
         let mut keys = encoder.clone();
         for layer in &mut keys.layers {
-            layer.qkv.bias[h..2 * h].iter_mut().enumerate().for_each(|(k, b)| *b += push * (k as f64).cos());
+            // DeBERTa's `p2c` looks at keys without a query beside them.
+            if let Some(relative) = &mut layer.relative {
+                relative.query = None;
+            }
         }
-        prop_assert!(difference(&all(&before), &all(&run(&keys, &case, RESCALE))) < 1e-9);
+        let unmoved = run(&keys, &case, RESCALE);
+        for layer in &mut keys.layers {
+            let bias = match &mut layer.projections {
+                Projections::Joint(qkv) => &mut qkv.bias[case.sizes.hidden..2 * case.sizes.hidden],
+                Projections::Bottleneck(bottleneck) => &mut bottleneck.key.bias,
+            };
+            bias.iter_mut().enumerate().for_each(|(k, b)| *b += push * (k as f64).cos());
+        }
+        prop_assert!(difference(&all(&unmoved), &all(&run(&keys, &case, RESCALE))) < 1e-9);
         let mut values = encoder.clone();
         for layer in &mut values.layers {
-            let moved: Vec<f64> = layer.qkv.bias[2 * h..].to_vec();
-            layer.qkv.bias[2 * h..].fill(0.0);
+            let bias = match &mut layer.projections {
+                Projections::Joint(qkv) => &mut qkv.bias[2 * case.sizes.hidden..],
+                Projections::Bottleneck(bottleneck) => &mut bottleneck.value.bias,
+            };
+            let moved: Vec<f64> = bias.to_vec();
+            bias.fill(0.0);
             for (out, bias) in layer.attention_output.bias.iter_mut().enumerate() {
                 let row = layer.attention_output.weight.row(out);
                 *bias += row.iter().zip(&moved).map(|(w, v)| w * v).sum::<f64>();
@@ -585,6 +621,7 @@ fn a_checkpoint_with_a_permuted_vocabulary_explains_the_same() {
 #[test]
 fn without_the_rules_nothing_adds_up() {
     let sizes = Sizes {
+        family: Family::Bert,
         layers: 2,
         heads: 2,
         hidden: 8,

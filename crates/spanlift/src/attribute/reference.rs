@@ -118,7 +118,7 @@ impl Reference {
         }
     }
 
-    /// Word embeddings of reference `r` (below [`count`](Self::count)) for one input; (S, H).
+    /// Word embeddings of reference `r` (below [`count`](Self::count)) for one input; (S, E).
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl Reference {
             Self::Question => replaced(token(vocabulary.mask, "[MASK]")?, &|part| {
                 part == Part::Question
             }),
-            Self::Zero => Matrix::zeros(input.ids.len(), encoder.config.hidden),
+            Self::Zero => Matrix::zeros(input.ids.len(), encoder.embeddings.word_embeddings.cols()),
             Self::Mean => {
                 let mean = mean_row(&encoder.embeddings.word_embeddings);
                 let mut words = embedding::words(&encoder.embeddings, &input.ids);

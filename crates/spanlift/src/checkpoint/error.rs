@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use super::files::{CONFIG, TOKENIZER, TOKENIZER_CONFIG, VOCAB, WEIGHTS};
+use super::files::{CONFIG, TOKENIZER, WEIGHTS};
 
 /// Why a checkpoint was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum CheckpointError {
     },
     /// Everything that is wrong with the files, in one error.
     #[error(
-        "`{source_name}` is no checkpoint of a BERT question-answering model: {}",
+        "`{source_name}` is no checkpoint of a question-answering model of the BERT family: {}",
         list(problems)
     )]
     Invalid {
@@ -70,12 +70,29 @@ pub enum Problem {
         found: &'static str,
     },
     /// Neither of the two forms of a tokenizer is complete.
-    #[error("{TOKENIZER}: missing, and so is its substitute, {VOCAB} with {TOKENIZER_CONFIG}: {}", tokenizer_got(*vocab, *config))]
+    #[error(
+        "{TOKENIZER}: missing, and so is its substitute, {} with {}: {}",
+        substitute[0], substitute[1], tokenizer_got(*substitute, *found)
+    )]
     MissingTokenizer {
-        /// `vocab.txt` is there.
-        vocab: bool,
-        /// `tokenizer_config.json` is there.
-        config: bool,
+        /// The two files that would do in its place.
+        substitute: [&'static str; 2],
+        /// Whether each of them is there.
+        found: [bool; 2],
+    },
+    /// There is no `tokenizer.json`, and the family has no other form of a tokenizer that is read.
+    #[error(
+        "{TOKENIZER}: missing: make one with the transformers library, \
+         AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+    )]
+    NoTokenizer,
+    /// The normalizer's table of a SentencePiece model is damaged.
+    #[error("{TOKENIZER}: `precompiled_charsmap`: expected {expected}, got {got}")]
+    Charsmap {
+        /// What would do.
+        expected: &'static str,
+        /// What stands there.
+        got: String,
     },
     /// More bytes than such a file can reasonably have.
     #[error("{file}: expected at most {limit} bytes, got more")]
@@ -143,12 +160,16 @@ pub enum Problem {
         /// What the safetensors library said.
         reason: String,
     },
-    /// None of the tensors belongs to a BERT encoder.
+    /// None of the tensors belongs to an encoder of the config's family.
     #[error(
-        "{WEIGHTS}: no tensor of a BERT encoder: expected names as `bert.embeddings.word_embeddings.weight`, \
-         got {count} tensors{}", for_example(example.as_deref())
+        "{WEIGHTS}: no tensor of an encoder of the family {family}: expected names as \
+         `{prefix}embeddings.word_embeddings.weight`, got {count} tensors{}", for_example(example.as_deref())
     )]
     NoEncoder {
+        /// The family that the config names.
+        family: &'static str,
+        /// In front of that family's names.
+        prefix: &'static str,
         /// How many tensors there are.
         count: usize,
         /// The first of them, by name.
@@ -202,11 +223,15 @@ pub enum Problem {
         /// The first, counted through the rows.
         first: usize,
     },
-    /// A tensor inside the encoder or the head that BERT does not have: the model computes something else.
+    /// A tensor inside the encoder or the head that the family, as configured, does not have: the model computes
+    /// something else.
     #[error(
-        "{WEIGHTS}: `{tensor}`: BERT has no such tensor, so the model would compute something else without it"
+        "{WEIGHTS}: `{tensor}`: {family}, as {CONFIG} has it, knows no such tensor, so the model would compute something else \
+         without it"
     )]
     UnexpectedTensor {
+        /// The family that the config names.
+        family: &'static str,
         /// Its name.
         tensor: String,
     },
@@ -250,10 +275,10 @@ pub enum Problem {
     },
 }
 
-fn tokenizer_got(vocab: bool, config: bool) -> String {
-    match (vocab, config) {
-        (true, _) => format!("{VOCAB} is there, {TOKENIZER_CONFIG} is not"),
-        (_, true) => format!("{TOKENIZER_CONFIG} is there, {VOCAB} is not"),
+fn tokenizer_got(files: [&str; 2], found: [bool; 2]) -> String {
+    match found {
+        [true, _] => format!("{} is there, {} is not", files[0], files[1]),
+        [_, true] => format!("{} is there, {} is not", files[1], files[0]),
         _ => String::from("none of the three is there"),
     }
 }

@@ -15,6 +15,8 @@ pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(super) const VOCAB: &str = "vocab.txt";
+pub(super) const VOCAB_JSON: &str = "vocab.json";
+pub(super) const MERGES: &str = "merges.txt";
 
 /// Other forms of the weights, and what tells that they are there.
 const OTHER_FORMATS: [&str; 5] = [
@@ -42,6 +44,8 @@ pub(super) struct Files<'a> {
     pub(super) tokenizer: Option<Cow<'a, [u8]>>,
     pub(super) tokenizer_config: Option<Cow<'a, [u8]>>,
     pub(super) vocab: Option<Cow<'a, [u8]>>,
+    pub(super) vocab_json: Option<Cow<'a, [u8]>>,
+    pub(super) merges: Option<Cow<'a, [u8]>>,
 }
 
 /// Bytes in memory or in a mapped file.
@@ -82,6 +86,8 @@ pub(super) fn open<'a>(
             tokenizer: Some(Cow::Borrowed(tokenizer)),
             tokenizer_config: tokenizer_config.map(Cow::Borrowed),
             vocab: None,
+            vocab_json: None,
+            merges: None,
         }),
     }
 }
@@ -126,6 +132,8 @@ fn folder(path: &Path, problems: &mut Vec<Problem>) -> Result<Files<'static>, Ch
         tokenizer: small(path, TOKENIZER, VOCABULARY_LIMIT, problems)?,
         tokenizer_config: small(path, TOKENIZER_CONFIG, CONFIG_LIMIT, problems)?,
         vocab: small(path, VOCAB, VOCABULARY_LIMIT, problems)?,
+        vocab_json: small(path, VOCAB_JSON, VOCABULARY_LIMIT, problems)?,
+        merges: small(path, MERGES, VOCABULARY_LIMIT, problems)?,
     })
 }
 

@@ -2,19 +2,22 @@
 //!
 //! | file | what is read |
 //! | --- | --- |
-//! | `config.json` | the sizes and choices of a `BertConfig`; anything that would be another function is refused |
-//! | `model.safetensors` | F32, F16 or BF16, widened to `T`; names with the prefix `bert.` or without |
+//! | `config.json` | family, sizes and choices; anything that would be another function is refused |
+//! | `model.safetensors` | F32, F16 or BF16, widened to `T`; names with the family's prefix or without |
 //! | `tokenizer.json` | as it is, but for its truncation and padding, which are switched off |
 //! | `vocab.txt` + `tokenizer_config.json` | WordPiece, where there is no `tokenizer.json` |
+//! | `vocab.json` + `merges.txt` | RoBERTa's byte-level BPE, where there is no `tokenizer.json` |
 //!
 //! Everything that is wrong with a checkpoint is reported in one error ([`CheckpointError::Invalid`]); after [`load`]
 //! the sizes agree, every weight is finite and every token has its row, and nothing behind it checks again.
 
 mod config;
 mod error;
+mod family;
 mod files;
 mod json;
 mod map;
+mod precompiled;
 mod tensors;
 mod tree;
 mod vocabulary;
@@ -83,7 +86,7 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
         .map(|weights| weights.embeddings.word_embeddings.rows())
         .filter(|&rows| rows > 0)
         .or(sizes.vocabulary);
-    let vocabulary = vocabulary::read(&files, rows, sizes.positions, &mut problems, &mut notes);
+    let vocabulary = vocabulary::read(&files, rows, &sizes, &mut problems, &mut notes);
 
     match (config, weights, vocabulary) {
         (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => Ok(Checkpoint {

@@ -8,14 +8,26 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::Problem;
+use super::config::Sizes;
+use super::family::Names;
 use crate::model::{LayerNorm, Linear};
 use crate::ops::{Matrix, Real};
 
-/// What a tensor of a model with a head on top begins with.
-const PREFIX: &str = "bert.";
-const EMBEDDINGS: &str = "embeddings.";
-const ENCODER: &str = "encoder.";
-const LAYER: &str = "encoder.layer.";
+/// What an encoder's tensors begin with in a file that holds an encoder alone, without its family's prefix.
+const BARE: [&str; 4] = [
+    "embeddings.",
+    "embeddings_project.",
+    "encoder.",
+    "transformer.",
+];
+/// Buffers and parts of the encoder that have no part in an answer.
+const STRAY: [&str; 3] = [
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+    "pooler.",
+];
+const POSITIONS: &str = "embeddings.position_embeddings.";
+const SEGMENTS: &str = "embeddings.token_type_embeddings.";
 const HEAD: &str = "qa_outputs.";
 
 /// The tensors that were not taken yet, and what was wrong with those that were.
@@ -24,7 +36,8 @@ const HEAD: &str = "qa_outputs.";
 /// to the next, and throws all away in the end.
 pub(super) struct Tensors<'a> {
     views: BTreeMap<String, TensorView<'a>>,
-    /// In front of the encoder's names: `bert.` or nothing.
+    names: &'static Names,
+    /// In front of the encoder's names: the family's prefix or nothing.
     prefix: &'static str,
     pub(super) problems: Vec<Problem>,
 }
@@ -33,16 +46,18 @@ pub(super) struct Tensors<'a> {
 pub(super) type Side = Option<usize>;
 
 impl<'a> Tensors<'a> {
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
+    pub(super) fn open(bytes: &'a [u8], names: &'static Names) -> Result<Self, Problem> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| Problem::Header {
             bytes: bytes.len(),
             reason: error.to_string(),
         })?;
         let views: BTreeMap<_, _> = file.tensors().into_iter().collect();
-        let prefixed = views.keys().any(|name| name.starts_with(PREFIX));
+        let prefix = names.tensors.prefix;
+        let prefixed = views.keys().any(|name| name.starts_with(prefix));
         let tensors = Self {
             views,
-            prefix: if prefixed { PREFIX } else { "" },
+            names,
+            prefix: if prefixed { prefix } else { "" },
             problems: Vec::new(),
         };
         if !tensors
@@ -51,6 +66,8 @@ impl<'a> Tensors<'a> {
             .any(|name| tensors.inside(name).is_some())
         {
             return Err(Problem::NoEncoder {
+                family: names.family.name(),
+                prefix,
                 count: tensors.views.len(),
                 example: tensors.views.keys().next().cloned(),
             });
@@ -61,14 +78,22 @@ impl<'a> Tensors<'a> {
     /// The name below the encoder's prefix, for a tensor of the encoder; poolers are none.
     fn inside<'n>(&self, name: &'n str) -> Option<&'n str> {
         let name = name.strip_prefix(self.prefix)?;
-        let bare = name.starts_with(EMBEDDINGS) || name.starts_with(ENCODER);
+        let bare = BARE.iter().any(|begin| name.starts_with(begin));
         (bare || !self.prefix.is_empty()).then_some(name)
     }
 
     /// The indices that stand behind `encoder.layer.`.
     pub(super) fn layers(&self) -> BTreeSet<usize> {
         let names = self.views.keys().filter_map(|name| self.inside(name));
-        names.filter_map(layer).collect()
+        names.filter_map(|name| self.layer(name)).collect()
+    }
+
+    /// N of `encoder.layer.N.…`, written as Hugging Face does.
+    fn layer(&self, name: &str) -> Option<usize> {
+        let name = name.strip_prefix(self.names.tensors.encoder)?;
+        let (index, _) = name.split_once('.')?;
+        let number: usize = index.parse().ok()?;
+        (number.to_string() == index).then_some(number)
     }
 
     pub(super) fn has_head(&self) -> bool {
@@ -107,6 +132,13 @@ impl<'a> Tensors<'a> {
     pub(super) fn linear<T: Real>(&mut self, name: &str, out: Side, into: Side) -> Linear<T> {
         let name = format!("{}{name}", self.prefix);
         self.any_linear(&name, out, into)
+    }
+
+    /// A linear map of the encoder that has no bias.
+    pub(super) fn unbiased<T: Real>(&mut self, name: &str, out: Side, into: Side) -> Linear<T> {
+        let weight = self.table(name, out, into);
+        let bias = vec![T::ZERO; weight.rows()];
+        Linear { weight, bias }
     }
 
     /// The head.
@@ -169,29 +201,33 @@ impl<'a> Tensors<'a> {
 
     /// What was not taken: refused inside the encoder and the head, named outside. Layers from `layers` on were
     /// reported as such.
-    pub(super) fn finish(mut self, layers: &BTreeSet<usize>) -> (Vec<Problem>, Vec<String>) {
+    pub(super) fn finish(
+        mut self,
+        layers: &BTreeSet<usize>,
+        sizes: &Sizes,
+    ) -> (Vec<Problem>, Vec<String>) {
         let mut ignored = Vec::new();
+        let stray = |bare: &str| {
+            STRAY.iter().any(|begin| bare.starts_with(begin))
+                || (!sizes.has_positions && bare.starts_with(POSITIONS))
+                || (sizes.segments == Some(0) && bare.starts_with(SEGMENTS))
+        };
         for name in self.views.keys() {
-            let inside = self.inside(name);
-            match inside {
-                Some(bare) if layer(bare).is_some_and(|index| !layers.contains(&index)) => {}
-                Some("embeddings.position_ids") => ignored.push(name.clone()),
-                Some(bare) if bare.starts_with("pooler.") => ignored.push(name.clone()),
+            match self.inside(name) {
+                Some(bare)
+                    if self
+                        .layer(bare)
+                        .is_some_and(|index| !layers.contains(&index)) => {}
+                Some(bare) if stray(bare) => ignored.push(name.clone()),
                 None if !name.starts_with(HEAD) => ignored.push(name.clone()),
                 _ => self.problems.push(Problem::UnexpectedTensor {
+                    family: self.names.family.name(),
                     tensor: name.clone(),
                 }),
             }
         }
         (self.problems, ignored)
     }
-}
-
-/// N of `encoder.layer.N.…`, written as Hugging Face does.
-fn layer(name: &str) -> Option<usize> {
-    let (index, _) = name.strip_prefix(LAYER)?.split_once('.')?;
-    let number: usize = index.parse().ok()?;
-    (number.to_string() == index).then_some(number)
 }
 
 fn shape_text(shape: &[Side]) -> String {

@@ -1,53 +1,65 @@
-//! The tokenizer: `tokenizer.json`, or `vocab.txt` with what `tokenizer_config.json` says about it.
+//! The tokenizer: `tokenizer.json`, or `vocab.txt` with what `tokenizer_config.json` says about it, or `vocab.json` with
+//! `merges.txt`.
 //!
 //! Names, defaults and what overrules what are those of
 //! [`BertTokenizerFast`](https://github.com/huggingface/transformers/blob/096f9d3ec3c8ef8991d9c983387d40cc3196e7ca/src/transformers/models/bert/tokenization_bert_fast.py).
 
 use serde_json::Value;
-use tokenizers::models::bpe::Vocab;
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::{BertNormalizer, NormalizerWrapper};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
-use super::Problem;
-use super::files::{Files, TOKENIZER, TOKENIZER_CONFIG, VOCAB, told};
-use super::json::{Fields, utf8};
-use crate::encode::{SpecialTokens, Vocabulary};
+use super::config::Sizes;
+use super::family::{Splitter, TextNames};
+use super::files::{Files, MERGES, TOKENIZER, TOKENIZER_CONFIG, VOCAB, VOCAB_JSON, told};
+use super::json::{Fields, not_json, utf8};
+use super::{Problem, precompiled};
+use crate::encode::{SpecialTokens, Template, Vocabulary};
 
 const NORMALIZER: &str = "normalizer";
-
-/// The tokenizer classes that `vocab.txt` is read for.
-const CLASSES: [&str; 2] = ["BertTokenizer", "BertTokenizerFast"];
 
 /// Makes the vocabulary and holds it against the embedding table of `rows` rows.
 pub(super) fn read(
     files: &Files<'_>,
     rows: Option<usize>,
-    positions: Option<usize>,
+    sizes: &Sizes,
     problems: &mut Vec<Problem>,
     notes: &mut Vec<String>,
 ) -> Option<Vocabulary> {
+    let names = &sizes.names.text;
     let config = files.tokenizer_config.as_deref();
-    let settings = config.map(|bytes| Settings::read(bytes, problems));
-    let (file, tokenizer) = match (&files.tokenizer, &files.vocab) {
-        (Some(bytes), _) => {
-            let settings = settings.clone().flatten().unwrap_or_default();
-            (TOKENIZER, whole(bytes, &settings, problems, notes)?)
+    let settings = config.map(|bytes| Settings::read(bytes, names, problems));
+    let own = || {
+        settings
+            .clone()
+            .flatten()
+            .unwrap_or_else(|| Settings::of(names))
+    };
+    let (file, tokenizer) = match (&files.tokenizer, names.splitter) {
+        (Some(bytes), _) => (TOKENIZER, whole(bytes, &own(), problems, notes)?),
+        (None, Splitter::WordPiece) => {
+            let (Some(bytes), Some(settings)) = (&files.vocab, &settings) else {
+                missing([VOCAB, TOKENIZER_CONFIG], files, problems);
+                return None;
+            };
+            (
+                VOCAB,
+                from_words(bytes, settings.as_ref()?, problems, notes)?,
+            )
         }
-        (None, Some(bytes)) if settings.is_some() => {
-            let settings = settings.clone().flatten()?;
-            (VOCAB, from_words(bytes, &settings, problems, notes)?)
+        (None, Splitter::ByteLevel) => {
+            let (Some(vocab), Some(merges)) = (&files.vocab_json, &files.merges) else {
+                missing([VOCAB_JSON, MERGES], files, problems);
+                return None;
+            };
+            (VOCAB_JSON, from_merges(vocab, merges, &own(), problems)?)
         }
-        _ => {
-            if ![TOKENIZER, VOCAB, TOKENIZER_CONFIG]
-                .iter()
-                .any(|file| told(problems, file))
-            {
-                problems.push(Problem::MissingTokenizer {
-                    vocab: files.vocab.is_some(),
-                    config: config.is_some(),
-                });
+        (None, Splitter::SentencePiece) => {
+            if !told(problems, TOKENIZER) {
+                problems.push(Problem::NoTokenizer);
             }
             return None;
         }
@@ -55,8 +67,12 @@ pub(super) fn read(
     if let Some(rows) = rows {
         against(&tokenizer, file, rows, problems, notes);
     }
-    let special = settings.flatten().unwrap_or_default().special;
-    match Vocabulary::new(tokenizer, &special, positions.unwrap_or(0)) {
+    let template = Template {
+        separators: names.separators,
+        passage_segment: names.passage_segment,
+    };
+    let positions = sizes.positions().unwrap_or(0);
+    match Vocabulary::new(tokenizer, &own().special, template, positions) {
         Ok(vocabulary) => Some(vocabulary),
         Err(missing) => {
             let problem = |(role, name)| Problem::SpecialToken { file, role, name };
@@ -66,28 +82,66 @@ pub(super) fn read(
     }
 }
 
+/// That neither `tokenizer.json` nor both files in its place are there; nothing where one of them was refused.
+fn missing(substitute: [&'static str; 2], files: &Files<'_>, problems: &mut Vec<Problem>) {
+    let found = substitute.map(|file| match file {
+        VOCAB => files.vocab.is_some(),
+        VOCAB_JSON => files.vocab_json.is_some(),
+        MERGES => files.merges.is_some(),
+        _ => files.tokenizer_config.is_some(),
+    });
+    if ![TOKENIZER]
+        .iter()
+        .chain(&substitute)
+        .any(|file| told(problems, file))
+    {
+        problems.push(Problem::MissingTokenizer { substitute, found });
+    }
+}
+
 /// What `tokenizer_config.json` says.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Settings {
     lowercase: Option<bool>,
     strip_accents: Option<bool>,
     chinese: Option<bool>,
+    prefix_space: Option<bool>,
     /// The class and its word splitter, where they are not BERT's.
     foreign: Option<Problem>,
     special: SpecialTokens,
 }
 
 impl Settings {
+    /// The family's own.
+    fn of(names: &TextNames) -> Self {
+        let [cls, sep, pad, unk, mask] = names.special.map(String::from);
+        Self {
+            lowercase: None,
+            strip_accents: None,
+            chinese: None,
+            prefix_space: None,
+            foreign: None,
+            special: SpecialTokens {
+                cls,
+                sep,
+                pad,
+                unk,
+                mask,
+            },
+        }
+    }
+
     /// `None` where there is a problem.
-    fn read(bytes: &[u8], problems: &mut Vec<Problem>) -> Option<Self> {
+    fn read(bytes: &[u8], names: &TextNames, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         let fields = Fields::parse(TOKENIZER_CONFIG, bytes, problems)?;
         let mut settings = Self {
             lowercase: fields.flag("do_lower_case", problems),
             strip_accents: fields.flag("strip_accents", problems),
             chinese: fields.flag("tokenize_chinese_chars", problems),
-            foreign: foreign(&fields, problems),
-            special: SpecialTokens::default(),
+            prefix_space: fields.flag("add_prefix_space", problems),
+            foreign: foreign(&fields, names, problems),
+            ..Self::of(names)
         };
         let special = &mut settings.special;
         for (role, name) in [
@@ -110,13 +164,23 @@ impl Settings {
     }
 }
 
-/// Why words would be split in another way than BERT's.
-fn foreign(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Problem> {
+/// Why words would be split in another way than the family's.
+fn foreign(fields: &Fields, names: &TextNames, problems: &mut Vec<Problem>) -> Option<Problem> {
     const CLASS: &str = "tokenizer_class";
     const BASIC: &str = "do_basic_tokenize";
     let class = fields.get(CLASS);
-    if class.is_some_and(|class| class.as_str().is_none_or(|class| !CLASSES.contains(&class))) {
-        return Some(fields.wrong(CLASS, "`BertTokenizer` or `BertTokenizerFast`"));
+    let known = |class: &Value| {
+        class
+            .as_str()
+            .is_some_and(|class| names.classes.contains(&class))
+    };
+    if class.is_some_and(|class| !known(class)) {
+        let known: Vec<_> = names
+            .classes
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        return Some(fields.wrong(CLASS, known.join(" or ")));
     }
     if fields.flag(BASIC, problems) == Some(false) {
         return Some(fields.wrong(BASIC, "true"));
@@ -136,14 +200,10 @@ fn whole(
     for unused in ["truncation", "padding", "post_processor", "decoder"] {
         fields.remove(unused);
     }
-    if fields.get(NORMALIZER).is_some_and(is_precompiled) {
-        let expected = "a normalizer that is not SentencePiece's";
-        problems.push(Problem::Field {
-            file: TOKENIZER,
-            field: NORMALIZER,
-            expected: String::from(expected),
-            got: String::from("`Precompiled`"),
-        });
+    if let Some(normalizer) = fields.get(NORMALIZER)
+        && let Err(problem) = precompiled::check(normalizer)
+    {
+        problems.push(problem);
         return None;
     }
     let mut fail = |reason: String| {
@@ -190,21 +250,6 @@ fn whole(
     Some(tokenizer)
 }
 
-/// Whether a normalizer is, or holds, the one of a SentencePiece model: no BERT has it, and the tokenizers library
-/// [panics](https://github.com/huggingface/tokenizers/blob/88a4498ad4ea1a9487b0a9b0ff881383fd5a06a3/tokenizers/src/normalizers/mod.rs#L143) where it is
-/// damaged.
-fn is_precompiled(normalizer: &Value) -> bool {
-    match normalizer {
-        Value::Array(parts) => parts.iter().any(is_precompiled),
-        Value::Object(fields) => {
-            fields.contains_key("precompiled_charsmap")
-                || fields.get("type").is_some_and(|kind| kind == "Precompiled")
-                || fields.get("normalizers").is_some_and(is_precompiled)
-        }
-        _ => false,
-    }
-}
-
 /// `vocab.txt`: one token a line, its id the number of the line from 0.
 fn from_words(
     bytes: &[u8],
@@ -230,21 +275,10 @@ fn from_words(
             "{VOCAB}: {repeated} lines repeat an earlier token; the last one counts"
         ));
     }
-    let special = &settings.special;
-    let known = [
-        &special.pad,
-        &special.unk,
-        &special.cls,
-        &special.sep,
-        &special.mask,
-    ]
-    .into_iter()
-    .filter(|&name| vocabulary.contains_key(name))
-    .map(|name| AddedToken::from(name.clone(), true))
-    .collect::<Vec<_>>();
+    let known = special_tokens(&vocabulary, &settings.special);
     let made = WordPiece::builder()
         .vocab(vocabulary)
-        .unk_token(special.unk.clone())
+        .unk_token(settings.special.unk.clone())
         .build()
         .and_then(|model| {
             let mut tokenizer = Tokenizer::new(model);
@@ -258,14 +292,93 @@ fn from_words(
             tokenizer.add_special_tokens(known)?;
             Ok(tokenizer)
         });
+    made_of(VOCAB, made, problems)
+}
+
+/// `vocab.json`, tokens with their ids, and `merges.txt`, two tokens a line in the order in which they are joined.
+fn from_merges(
+    vocab: &[u8],
+    merges: &[u8],
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<Tokenizer> {
+    if let Some(problem) = &settings.foreign {
+        problems.push(problem.clone());
+        return None;
+    }
+    let vocabulary: Vocab = match serde_json::from_str(utf8(VOCAB_JSON, vocab, problems)?) {
+        Ok(vocabulary) => vocabulary,
+        Err(error) => {
+            problems.push(not_json(VOCAB_JSON, &error));
+            return None;
+        }
+    };
+    let text = utf8(MERGES, merges, problems)?;
+    let lines = text.lines().enumerate();
+    // The first line of the library's own files is `#version: 0.2`.
+    let lines = lines.filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with('#')));
+    let mut pairs = Vec::new();
+    for (at, line) in lines {
+        let Some((first, second)) = line.split_once(' ') else {
+            problems.push(Problem::Tokenizer {
+                file: MERGES,
+                reason: format!(
+                    "line {}: expected two tokens with a blank between, got {line:?}",
+                    at + 1
+                ),
+            });
+            return None;
+        };
+        pairs.push((first.to_owned(), second.to_owned()));
+    }
+    let known = special_tokens(&vocabulary, &settings.special);
+    let made = BPE::builder()
+        .vocab_and_merges(vocabulary, pairs)
+        .build()
+        .and_then(|model| {
+            let mut tokenizer = Tokenizer::new(model);
+            let prefix_space = settings.prefix_space.unwrap_or(false);
+            tokenizer.with_pre_tokenizer(Some(ByteLevel::new(prefix_space, true, true)));
+            // The mask takes the blank before it, as in `RobertaTokenizerFast`.
+            let mask = |token: &AddedToken| token.content == settings.special.mask;
+            let tokens = known.into_iter().map(|token| {
+                let strip = mask(&token);
+                token.lstrip(strip)
+            });
+            tokenizer.add_special_tokens(tokens.collect::<Vec<_>>())?;
+            Ok(tokenizer)
+        });
+    made_of(VOCAB_JSON, made, problems)
+}
+
+/// The special tokens that the vocabulary has.
+fn special_tokens(vocabulary: &Vocab, special: &SpecialTokens) -> Vec<AddedToken> {
+    let names = [
+        &special.pad,
+        &special.unk,
+        &special.cls,
+        &special.sep,
+        &special.mask,
+    ];
+    let known = names
+        .into_iter()
+        .filter(|&name| vocabulary.contains_key(name));
+    known
+        .map(|name| AddedToken::from(name.clone(), true))
+        .collect()
+}
+
+/// The tokenizer, or that there is none.
+fn made_of(
+    file: &'static str,
+    made: tokenizers::Result<Tokenizer>,
+    problems: &mut Vec<Problem>,
+) -> Option<Tokenizer> {
     match made {
         Ok(tokenizer) => Some(tokenizer),
         Err(error) => {
             let reason = error.to_string();
-            problems.push(Problem::Tokenizer {
-                file: VOCAB,
-                reason,
-            });
+            problems.push(Problem::Tokenizer { file, reason });
             None
         }
     }

@@ -28,12 +28,14 @@ pub enum EncodeError {
     },
     /// The question leaves no room for the passage.
     #[error(
-        "the question has {question_tokens} tokens: with three special tokens and one of the passage expected a \
-         window of at least {} tokens, got {max_tokens}", question_tokens + 4
+        "the question has {question_tokens} tokens: with {special_tokens} special tokens and one of the passage expected a \
+         window of at least {} tokens, got {max_tokens}", question_tokens + special_tokens + 1
     )]
     NoRoom {
         /// Tokens of the question.
         question_tokens: usize,
+        /// Special tokens around question and passage.
+        special_tokens: usize,
         /// Tokens of a window: what was asked for, or the model's own limit where that is smaller.
         max_tokens: usize,
     },

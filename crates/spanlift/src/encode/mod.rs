@@ -4,6 +4,8 @@
 //! question, passage --[Vocabulary::encode]--> Encoded --[Encoded::windows]--> [CLS] question [SEP] passage window [SEP]
 //! ```
 //!
+//! (RoBERTa: `<s> question </s></s> passage window </s>`, by its [`Template`].)
+//!
 //! Offsets count Unicode characters of the text as it was given, and every token of a question or a passage has at
 //! least one: `start < end ≤ characters`. A text that spells a special token (`[SEP]`, `[MASK]`) gets that token, as it
 //! does in Hugging Face's tokenizers; it belongs to the question or the passage all the same, so that what is special is
@@ -15,7 +17,7 @@ mod vocabulary;
 mod windows;
 
 pub use error::EncodeError;
-pub use vocabulary::{Encoded, EncodedToken, Vocabulary};
+pub use vocabulary::{Encoded, EncodedToken, Template, Vocabulary};
 pub use windows::{Encoding, find_span};
 
 pub(crate) use vocabulary::SpecialTokens;

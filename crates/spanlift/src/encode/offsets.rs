@@ -37,6 +37,20 @@ impl Characters {
         Some((from, to.clamp(from + 1, last + 1)))
     }
 
+    /// The same characters without the blanks before and behind, which byte-level and SentencePiece tokenizers put into
+    /// their tokens; all of them where there is nothing else.
+    pub(super) fn trimmed(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
+        let slice = text.get(self.begins[start]..self.begins[end]);
+        let slice = slice.unwrap_or_default();
+        let blanks = |c: &char| c.is_whitespace();
+        let before = slice.chars().take_while(blanks).count();
+        if before == end - start {
+            return (start, end);
+        }
+        let behind = slice.chars().rev().take_while(blanks).count();
+        (start + before, end - behind)
+    }
+
     /// Gives combining marks that a normalizer took away, and so belong to no token, to the token before them: an accent
     /// stays with its letter when the text is sliced.
     pub(super) fn keep_marks(&self, text: &str, tokens: &mut [EncodedToken]) {
@@ -68,6 +82,17 @@ mod tests {
         // Inside a character.
         assert_eq!(text.range(4, 5), Some((2, 3)));
         assert_eq!(text.range(2, 4), Some((1, 3)));
+    }
+
+    #[test]
+    fn blanks_are_trimmed_where_there_is_more_than_blanks() {
+        let text = " \u{a0}é 🦀\n\t";
+        let characters = Characters::of(text);
+        let trimmed = |start, end| characters.trimmed(text, start, end);
+        assert_eq!(trimmed(0, 3), (2, 3));
+        assert_eq!(trimmed(2, 6), (2, 5), "inner blanks stay");
+        assert_eq!(trimmed(2, 3), (2, 3));
+        assert_eq!(trimmed(5, 7), (5, 7), "nothing else");
     }
 
     #[test]

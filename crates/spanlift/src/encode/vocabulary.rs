@@ -16,19 +16,13 @@ pub(crate) struct SpecialTokens {
     pub(crate) mask: String,
 }
 
-impl Default for SpecialTokens {
-    /// BERT's own.
-    fn default() -> Self {
-        let [cls, sep, pad, unk, mask] =
-            ["[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"].map(String::from);
-        Self {
-            cls,
-            sep,
-            pad,
-            unk,
-            mask,
-        }
-    }
+/// What stands around question and passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// How many `[SEP]` stand between question and passage: 1, or 2 as RoBERTa has it.
+    pub separators: usize,
+    /// The segment of passage and final `[SEP]`: 1, or 0 where the family knows no segments.
+    pub passage_segment: u32,
 }
 
 /// A checkpoint's tokenizer, its special tokens and the longest input its model takes.
@@ -45,6 +39,8 @@ pub struct Vocabulary {
     pub unk: Option<u32>,
     /// `[MASK]`, where the vocabulary has one.
     pub mask: Option<u32>,
+    /// What stands around question and passage.
+    pub template: Template,
     /// P, the longest input in tokens.
     pub positions: usize,
 }
@@ -78,6 +74,7 @@ impl Vocabulary {
     pub(crate) fn new(
         tokenizer: Tokenizer,
         names: &SpecialTokens,
+        template: Template,
         positions: usize,
     ) -> Result<Self, Vec<(&'static str, String)>> {
         let id = |name: &str| tokenizer.token_to_id(name);
@@ -90,6 +87,7 @@ impl Vocabulary {
                 pad,
                 unk,
                 mask,
+                template,
                 positions,
             }),
             (cls, sep) => {
@@ -149,11 +147,13 @@ impl Vocabulary {
                     reason: error.to_string(),
                 })?;
         let characters = Characters::of(text);
+        let text_of = text;
         let parts = encoding.get_ids().iter().zip(encoding.get_tokens());
         let mut tokens: Vec<EncodedToken> = parts
             .zip(encoding.get_offsets())
             .filter_map(|((&id, text), &(start, end))| {
                 let (start, end) = characters.range(start, end)?;
+                let (start, end) = characters.trimmed(text_of, start, end);
                 Some(EncodedToken {
                     id,
                     text: text.clone(),

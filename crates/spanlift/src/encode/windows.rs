@@ -1,6 +1,7 @@
 //! Windows over a passage that is longer than the model's input: `[CLS] question [SEP] passage window [SEP]`.
 //!
-//! With Q question tokens and N passage tokens, a window of at most M tokens holds C = M − Q − 3 passage tokens. Window
+//! With Q question tokens and N passage tokens, a window of at most M tokens holds C = M − Q − 3 passage tokens (− 4 with two
+//! separators). Window
 //! w begins at passage token w·T, where T = min(stride, C), so that no token falls between two windows; the last is
 //! the first one that reaches the end: 1 + ⌈(N − C)/T⌉ windows where N > C, otherwise one.
 
@@ -8,15 +9,15 @@ use spanlift_explanation::{Part, Token, Window};
 
 use super::{EncodeError, Encoded, EncodedToken, Vocabulary};
 
-/// `[CLS]`, and two times `[SEP]`.
-const SPECIAL: usize = 3;
+/// `[CLS]`, and the last `[SEP]`.
+const ENDS: usize = 2;
 
 /// One window, as the model takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
     /// Rows of the word embedding table; (S).
     pub ids: Vec<u32>,
-    /// Rows of the token type table: 0 for `[CLS] question [SEP]`, 1 for `passage window [SEP]`; (S).
+    /// Rows of the token type table: 0 for `[CLS] question [SEP]`, the template's for `passage window [SEP]`; (S).
     pub segments: Vec<u32>,
     /// What the positions stand for; (S).
     pub tokens: Vec<Token>,
@@ -46,11 +47,13 @@ impl Encoded {
     ) -> Result<Vec<Encoding>, EncodeError> {
         let max_tokens = max_tokens.min(vocabulary.positions);
         let question_tokens = self.question.len();
-        let taken = question_tokens.saturating_add(SPECIAL);
+        let special_tokens = ENDS + vocabulary.template.separators;
+        let taken = question_tokens.saturating_add(special_tokens);
         let capacity = max_tokens.saturating_sub(taken);
         if capacity == 0 {
             return Err(EncodeError::NoRoom {
                 question_tokens,
+                special_tokens,
                 max_tokens,
             });
         }
@@ -101,14 +104,17 @@ impl Encoded {
         };
         let mut tokens = vec![special(vocabulary.cls)];
         tokens.extend(self.question.iter().map(|token| of(Part::Question, token)));
-        tokens.push(special(vocabulary.sep));
+        tokens.extend((0..vocabulary.template.separators).map(|_| special(vocabulary.sep)));
         let passage_start = tokens.len();
         tokens.extend(slice.iter().map(|token| of(Part::Passage, token)));
         tokens.push(special(vocabulary.sep));
         Encoding {
             ids: tokens.iter().map(|token| token.id).collect(),
             segments: (0..tokens.len())
-                .map(|position| u32::from(position >= passage_start))
+                .map(|position| match position < passage_start {
+                    true => 0,
+                    false => vocabulary.template.passage_segment,
+                })
                 .collect(),
             tokens,
             window,

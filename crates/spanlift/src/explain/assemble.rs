@@ -61,7 +61,7 @@ pub(super) fn assemble<T: Real>(
         version: VERSION,
         model: ModelInfo {
             name: config.name.clone(),
-            family: "bert".to_owned(),
+            family: config.family.name().to_owned(),
             layers: config.layers,
             heads: config.heads,
             hidden: config.hidden,

@@ -356,7 +356,7 @@ impl<T: Real> Explainer<T> {
         for r in 0..references {
             let words = stack(
                 ready.iter().map(|item| &item.references[r]),
-                encoder.config.hidden,
+                encoder.embeddings.word_embeddings.cols(),
             );
             let reference = forward(encoder, layout, words);
             let rules = options.preset.rules;

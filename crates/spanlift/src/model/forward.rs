@@ -1,18 +1,29 @@
 //! The forward pass: words to logits, an operation a line. `backward.rs` is the same list, read up.
 
-use super::trace::{LayerTrace, Layout, Trace};
-use super::{Encoder, Layer};
-use crate::ops::{Matrix, Real, activation, attention, embedding, layer_norm, linear, sum};
+use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
+use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
+use crate::ops::{Matrix, Real, activation, attention, embedding, linear, norm, sum};
 
-/// Runs the encoder and the span head on word embeddings (N, H).
+/// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    let embedded = embedding::forward(
-        &encoder.embeddings,
-        &words,
+    let embeddings = &encoder.embeddings;
+    let mut embedded = match &embeddings.embedding_transformation {
+        Some(dense) => linear::forward(dense, &embedding::trigrams(&words, &layout.starts)),
+        None => words.clone(),
+    };
+    embedding::forward(
+        embeddings,
         &layout.positions,
         &layout.segments,
+        &mut embedded,
     );
-    let (mut resid, embedding_norm) = layer_norm::forward(&encoder.embeddings.layer_norm, embedded);
+    if let Some(projection) = &embeddings.embed_proj {
+        embedded = linear::forward(projection, &embedded);
+    }
+    let (mut resid, embedding_norm) = norm::forward(&embeddings.norm, embedded);
+    if let Some(projection) = &embeddings.embeddings_project {
+        resid = linear::forward(projection, &resid);
+    }
     let mut layers = Vec::with_capacity(encoder.layers.len());
     for layer in &encoder.layers {
         let (next, trace) = forward_layer(encoder, layer, layout, resid);
@@ -35,30 +46,97 @@ fn forward_layer<T: Real>(
     layout: &Layout,
     resid_pre: Matrix<T>,
 ) -> (Matrix<T>, LayerTrace<T>) {
-    let qkv = linear::forward(&layer.qkv, &resid_pre);
-    let (ctx, heads) = attention::forward(&qkv, &layout.starts, encoder.config.heads);
+    let mut narrow = None;
+    let qkv = match &layer.projections {
+        Projections::Joint(qkv) => linear::forward(qkv, &resid_pre),
+        Projections::Bottleneck(bottleneck) => {
+            let (inner, shared) = forward_bottleneck(bottleneck, &resid_pre);
+            let qkv = linear::side_by_side([
+                (&bottleneck.query, &shared.0),
+                (&bottleneck.key, &shared.0),
+                (&bottleneck.value, &resid_pre),
+            ]);
+            narrow = Some((inner, shared.1));
+            qkv
+        }
+    };
+    let (ctx, heads) = attention::forward(
+        &qkv,
+        &layout.starts,
+        encoder.config.heads,
+        layer.relative.as_ref(),
+    );
     let mut attn_out = linear::forward(&layer.attention_output, &ctx);
-    sum::forward(&mut attn_out, &resid_pre);
-    let (resid_mid, attention_norm) = layer_norm::forward(&layer.attention_layer_norm, attn_out);
+    let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
+    sum::forward(&mut attn_out, inner);
+    let (mut resid, attention_norm) = norm::forward(&layer.attention_norm, attn_out);
 
-    let mlp_pre = linear::forward(&layer.intermediate, &resid_mid);
-    let mlp_act = activation::forward(encoder.config.activation, &mlp_pre);
-    let mlp_out = linear::forward(&layer.output, &mlp_act);
-    let mut mlp_sum = mlp_out.clone();
-    sum::forward(&mut mlp_sum, &resid_mid);
-    let (resid_post, mlp_norm) = layer_norm::forward(&layer.output_layer_norm, mlp_sum);
-
+    let mut feed_forwards = Vec::with_capacity(layer.feed_forwards.len());
+    for feed_forward in &layer.feed_forwards {
+        let (next, trace) = forward_mlp(encoder, feed_forward, resid);
+        feed_forwards.push(trace);
+        resid = next;
+    }
+    let mut bottleneck = None;
+    if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
+        (&layer.projections, narrow)
+    {
+        let mut wide = linear::forward(&weights.output, &resid);
+        sum::forward(&mut wide, &resid_pre);
+        let (resid_post, output_norm) = norm::forward(&weights.output_norm, wide);
+        resid = resid_post;
+        bottleneck = Some(BottleneckTrace {
+            inner,
+            inner_norm,
+            shared_norm,
+            output_norm,
+        });
+    }
     let trace = LayerTrace {
         resid_pre,
+        bottleneck,
         qkv,
         heads,
         ctx,
         attention_norm,
+        feed_forwards,
+    };
+    (resid, trace)
+}
+
+/// A matrix and what its norm kept.
+type Normed<T> = (Matrix<T>, norm::Kept<T>);
+
+/// What the attention is added to, and what queries and keys are made of.
+fn forward_bottleneck<T: Real>(
+    bottleneck: &Bottleneck<T>,
+    resid_pre: &Matrix<T>,
+) -> (Normed<T>, Normed<T>) {
+    let inner = linear::forward(&bottleneck.input, resid_pre);
+    let shared = linear::forward(&bottleneck.attention, resid_pre);
+    (
+        norm::forward(&bottleneck.input_norm, inner),
+        norm::forward(&bottleneck.attention_norm, shared),
+    )
+}
+
+fn forward_mlp<T: Real>(
+    encoder: &Encoder<T>,
+    feed_forward: &FeedForward<T>,
+    resid_mid: Matrix<T>,
+) -> (Matrix<T>, FeedForwardTrace<T>) {
+    let mlp_pre = linear::forward(&feed_forward.intermediate, &resid_mid);
+    let mlp_act = activation::forward(encoder.config.activation, &mlp_pre);
+    let mlp_out = linear::forward(&feed_forward.output, &mlp_act);
+    let mut mlp_sum = mlp_out.clone();
+    sum::forward(&mut mlp_sum, &resid_mid);
+    let (resid, mlp_norm) = norm::forward(&feed_forward.norm, mlp_sum);
+    let trace = FeedForwardTrace {
         resid_mid,
         mlp_pre,
         mlp_act,
         mlp_out,
         mlp_norm,
     };
-    (resid_post, trace)
+    (resid, trace)
 }

@@ -1,14 +1,20 @@
 //! The encoder: weights, forward pass, and the walk back.
 //!
 //! [`forward`](forward()) and [`backward`](backward()) are the same list of operations, read down and up; a
-//! [`Trace`] is what the one keeps for the other.
+//! [`Trace`] is what the one keeps for the other. One list serves all families: what only some have is an `Option` in
+//! the [`Encoder`], and in the trace what it kept.
 
 mod backward;
 mod encoder;
+mod family;
 mod forward;
 mod trace;
 
 pub use backward::{Place, Walk, WalkLayer, backward};
-pub use encoder::{Activation, Config, Embeddings, Encoder, Layer, LayerNorm, Linear};
+pub use encoder::{
+    Activation, Bottleneck, Config, Embeddings, Encoder, FeedForward, Layer, LayerNorm, Linear,
+    Norm, Projections,
+};
+pub use family::Family;
 pub use forward::forward;
-pub use trace::{LayerTrace, Layout, Trace};
+pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};

@@ -1,17 +1,22 @@
 //! ctx = softmax(QKᵀ/√D)·V, for each sequence and head; METHOD rules 4 and 5.
 //!
+//! DeBERTa adds terms to the scores before the softmax and divides by more than √D: [`relative`].
+//!
 //! Multipliers, with m_O those of a head's ctx, P̄ = (P + P0)/2 and so on: m_V = P̄ᵀ·m_O and m_P = m_O·V̄ᵀ (the
 //! Shapley value of two factors), m_P becomes m_s by the softmax rule, m_Q = m_s·K̄/√D, m_K = m_sᵀ·Q̄/√D.
 //!
 //! Edges, from key j to query i: content P̄_ij·⟨m_O,i, ΔV_j⟩, what the head carries, and pattern
 //! (m_P,ij − ⟨ℓ_i, m_P,i⟩/Λ_i)·ΔP_ij, where it looks; METHOD section 2.
 //!
-//! Shapes: sequences packed one behind the other, N tokens in all; qkv (N, 3H), ctx (N, H); P (A, S, S) for each
-//! sequence of S tokens.
+//! Shapes: sequences packed one behind the other, N tokens in all; qkv (N, 3I), ctx (N, I), with I the attention's
+//! units, D = I/A; P (A, S, S) for each sequence of S tokens.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::product::{Threads, View, ViewMut, multiply};
+use super::relative::{self, Relative};
 use super::rows::vectorised;
 use super::softmax;
 use super::{Matrix, Real};
@@ -39,7 +44,7 @@ pub struct Pairs<'a, T> {
 /// What one forward pass kept of the attention of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a, T> {
-    /// Queries, keys and values; (N, 3H).
+    /// Queries, keys and values; (N, 3I).
     pub qkv: &'a Matrix<T>,
     /// The heads of the first sequence, then those of the next.
     pub heads: &'a [Head<T>],
@@ -68,17 +73,25 @@ impl Columns {
         let from = part * self.hidden + self.head * self.width;
         qkv.view().block(rows[0]..rows[1], from..from + self.width)
     }
+
+    /// In a matrix of H columns.
+    fn own(self) -> Range<usize> {
+        self.head * self.width..(self.head + 1) * self.width
+    }
 }
 
-fn scale<T: Real>(width: usize) -> T {
-    T::of(1.0 / (width as f64).sqrt())
+/// 1/√(D·(1 + t)), with t terms beside QKᵀ.
+fn scale<T: Real>(width: usize, relative: Option<&Relative<T>>) -> T {
+    let terms = 1 + relative.map_or(0, Relative::terms);
+    T::of(1.0 / ((width * terms) as f64).sqrt())
 }
 
-/// ctx (N, H) and the heads of each sequence, which begin at the rows `starts` (the last entry is N).
+/// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N).
 pub fn forward<T: Real>(
     qkv: &Matrix<T>,
     starts: &[usize],
     heads: usize,
+    relative: Option<&Relative<T>>,
 ) -> (Matrix<T>, Vec<Head<T>>) {
     let hidden = qkv.cols() / 3;
     let width = hidden / heads;
@@ -102,14 +115,11 @@ pub fn forward<T: Real>(
                 columns.of(qkv, rows, 1),
                 columns.of(qkv, rows, 2),
             );
-            multiply(
-                log_probs.view_mut(),
-                false,
-                scale(width),
-                q,
-                k.t(),
-                Threads::One,
-            );
+            let scale = scale(width, relative);
+            multiply(log_probs.view_mut(), false, scale, q, k.t(), Threads::One);
+            if let Some(relative) = relative {
+                relative::forward(relative, columns.own(), [q, k], scale, &mut log_probs);
+            }
             let mut probs = Matrix::zeros(s, s);
             for i in 0..s {
                 softmax::forward(log_probs.row_mut(i), probs.row_mut(i));
@@ -121,12 +131,13 @@ pub fn forward<T: Real>(
     (ctx, kept)
 }
 
-/// m_qkv (N, 3H) from m_ctx (N, H); `edges(sequence, head, edge scores)` receives each head's, from any thread, and
+/// m_qkv (N, 3I) from m_ctx (N, I); `edges(sequence, head, edge scores)` receives each head's, from any thread, and
 /// what it returns is returned, the heads of the first sequence first.
 pub fn multiplier<T: Real, U: Send>(
     pairs: &Pairs<'_, T>,
     starts: &[usize],
     heads: usize,
+    relative: Option<&Relative<T>>,
     m_ctx: &Matrix<T>,
     edges: impl Fn(usize, usize, &dyn Fn() -> Edges<T>) -> U + Sync,
 ) -> (Matrix<T>, Vec<U>) {
@@ -156,11 +167,8 @@ pub fn multiplier<T: Real, U: Send>(
                 hidden,
                 width,
             };
-            let m_o = m_ctx.view().block(
-                rows[0]..rows[1],
-                at % heads * width..(at % heads + 1) * width,
-            );
-            let (m_p, centres) = head(pairs, at, columns, rows, m_o, blocks);
+            let m_o = m_ctx.view().block(rows[0]..rows[1], columns.own());
+            let (m_p, centres) = head(pairs, at, columns, rows, relative, m_o, blocks);
             edges(at / heads, at % heads, &|| {
                 edge_scores(pairs, at, columns, rows, m_o, &m_p, &centres)
             })
@@ -175,6 +183,7 @@ fn head<T: Real>(
     at: usize,
     columns: Columns,
     rows: [usize; 2],
+    relative: Option<&Relative<T>>,
     m_o: View<'_, T>,
     blocks: Vec<ViewMut<'_, T>>,
 ) -> (Matrix<T>, Vec<T>) {
@@ -205,10 +214,15 @@ fn head<T: Real>(
         })
         .collect();
     let mut blocks = blocks.into_iter();
-    let scale = scale(columns.width);
-    if let (Some(m_q), Some(m_k), Some(m_v)) = (blocks.next(), blocks.next(), blocks.next()) {
-        multiply(m_q, false, scale, m_s.view(), k.view(), Threads::One);
-        multiply(m_k, false, scale, m_s.view().t(), q.view(), Threads::One);
+    let scale = scale(columns.width, relative);
+    if let (Some(mut m_q), Some(mut m_k), Some(m_v)) = (blocks.next(), blocks.next(), blocks.next())
+    {
+        let (on_q, on_k) = (m_q.again(), m_k.again());
+        multiply(on_q, false, scale, m_s.view(), k.view(), Threads::One);
+        multiply(on_k, false, scale, m_s.view().t(), q.view(), Threads::One);
+        if let Some(relative) = relative {
+            relative::multiplier(relative, columns.own(), &m_s, scale, [m_q, m_k]);
+        }
         multiply(m_v, false, T::ONE, p.view().t(), m_o, Threads::One);
     }
     (m_p, centres)
@@ -410,7 +424,7 @@ mod tests {
     }
 
     fn kept<T: Real>(qkv: &Matrix<T>) -> (Matrix<T>, Vec<Head<T>>) {
-        forward(qkv, &STARTS, HEADS)
+        forward(qkv, &STARTS, HEADS, None)
     }
 
     fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
@@ -426,7 +440,7 @@ mod tests {
             product: pair(1),
             softmax: pair(2),
         };
-        let (m_qkv, found) = multiplier(&pairs, &STARTS, HEADS, m_ctx, |b, h, edges| {
+        let (m_qkv, found) = multiplier(&pairs, &STARTS, HEADS, None, m_ctx, |b, h, edges| {
             ((b, h), edges())
         });
         let places: Vec<_> = found.iter().map(|(place, _)| *place).collect();
@@ -559,7 +573,10 @@ mod tests {
         let x0 = Matrix::from_vec(2, 3, vec![1.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
         let m_ctx = Matrix::from_vec(2, 1, vec![2.0, -1.0]);
         let starts = [0, 2];
-        let ((ctx, heads), (_, heads0)) = (forward(&x, &starts, 1), forward(&x0, &starts, 1));
+        let ((ctx, heads), (_, heads0)) = (
+            forward(&x, &starts, 1, None),
+            forward(&x0, &starts, 1, None),
+        );
         near("P", heads[0].probs.data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
         near("ctx", ctx.data(), &[3.5, 3.0], 1e-15);
         let [a, b] = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass { qkv, heads });
@@ -568,7 +585,7 @@ mod tests {
             product: [a, b],
             softmax: [a, b],
         };
-        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, &m_ctx, |_, _, edges| edges());
+        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, None, &m_ctx, |_, _, edges| edges());
         // m_P = (6, 2) and ℓ = ¼(1/ln(3/2), 1/ln 2), so m_P − centre = (4 ln(3/2), −4 ln 2)/ln 3; ΔP = (¼, −¼).
         // Query 1 looks the same in both.
         let pattern = [(1.5_f64).ln() / log3, log2 / log3, 0.0, 0.0];

@@ -50,6 +50,43 @@ pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>, m_x: &mut M
     );
 }
 
+/// (y₁ … yₙ): maps of equally many outputs, each of its own input; (S, n·out).
+///
+/// # Panics
+///
+/// Where the maps have not equally many outputs, or the inputs not equally many rows.
+pub fn side_by_side<T: Real, const N: usize>(maps: [(&Linear<T>, &Matrix<T>); N]) -> Matrix<T> {
+    let rows = maps.first().map_or(0, |(_, x)| x.rows());
+    let biases: Vec<T> = maps
+        .iter()
+        .flat_map(|(map, _)| &map.bias)
+        .copied()
+        .collect();
+    let mut y = Matrix::zeros(rows, biases.len());
+    each_row(&mut y, |_, y| y.copy_from_slice(&biases));
+    let blocks = y.view_mut().blocks(&[0, rows], N);
+    for ((map, x), block) in maps.into_iter().zip(blocks) {
+        let weight = map.weight.view().t();
+        multiply(block, true, T::ONE, x.view(), weight, Threads::All);
+    }
+    y
+}
+
+/// m_x ← m_x + m_yᵢ·W, with m_yᵢ the `part`-th group of columns of m_y, as [`side_by_side`] has them.
+pub fn multiplier_from<T: Real>(
+    linear: &Linear<T>,
+    m_y: &Matrix<T>,
+    part: usize,
+    m_x: &mut Matrix<T>,
+) {
+    let width = linear.weight.rows();
+    let part = m_y
+        .view()
+        .block(0..m_y.rows(), part * width..(part + 1) * width);
+    let weight = linear.weight.view();
+    multiply(m_x.view_mut(), true, T::ONE, part, weight, Threads::All);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +106,28 @@ mod tests {
         let mut m_x = Matrix::from_vec(1, 3, vec![10.0, 10.0, 10.0]);
         multiplier_onto(&linear, &m_y, &mut m_x);
         assert_eq!(m_x.data(), [11.0, 14.0, 13.0]);
+    }
+
+    #[test]
+    fn maps_side_by_side_go_back_each_to_its_own() {
+        let one = Linear {
+            weight: Matrix::from_vec(1, 2, vec![2.0, -1.0]),
+            bias: vec![0.5],
+        };
+        let other = Linear {
+            weight: Matrix::from_vec(1, 1, vec![3.0]),
+            bias: vec![-1.0],
+        };
+        let x = Matrix::from_vec(2, 2, vec![1.0, 2.0, 3.0, 4.0]);
+        let z = Matrix::from_vec(2, 1, vec![5.0, 6.0]);
+        let y = side_by_side([(&one, &x), (&other, &z)]);
+        // 2·1 − 2 + ½, 3·5 − 1; 2·3 − 4 + ½, 3·6 − 1.
+        assert_eq!(y.data(), [0.5, 14.0, 2.5, 17.0]);
+        let m_y = Matrix::from_vec(2, 2, vec![1.0, 2.0, 3.0, 4.0]);
+        let (mut m_x, mut m_z) = (Matrix::zeros(2, 2), Matrix::zeros(2, 1));
+        multiplier_from(&one, &m_y, 0, &mut m_x);
+        multiplier_from(&other, &m_y, 1, &mut m_z);
+        assert_eq!(m_x.data(), [2.0, -1.0, 6.0, -3.0]);
+        assert_eq!(m_z.data(), [6.0, 12.0]);
     }
 }

@@ -155,6 +155,12 @@ impl<'a, T: Copy> ViewMut<'a, T> {
         self.rows
     }
 
+    /// The same rectangle, lent for one more use.
+    #[must_use]
+    pub fn again(&mut self) -> ViewMut<'_, T> {
+        ViewMut { ..*self }
+    }
+
     /// Cuts the rectangle at rows `row_cuts` (which begin with 0 and end with the number of rows) and into
     /// `columns` equal groups of columns: the blocks of the first rows first.
     ///

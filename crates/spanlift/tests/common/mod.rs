@@ -2,12 +2,17 @@
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spanlift::model::{Activation, Config, Embeddings, Encoder, Layer, LayerNorm, Linear};
+use spanlift::model::{
+    Activation, Bottleneck, Config, Embeddings, Encoder, Family, FeedForward, Layer, LayerNorm,
+    Linear, Norm, Projections,
+};
+use spanlift::ops::relative::{Buckets, Relative};
 use spanlift::ops::{Matrix, Real};
 
 /// Sizes of a random model.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
+    pub(crate) family: Family,
     pub(crate) layers: usize,
     pub(crate) heads: usize,
     pub(crate) hidden: usize,
@@ -37,51 +42,116 @@ fn linear<T: Real>(rng: &mut impl Rng, out: usize, input: usize, size: f64) -> L
     }
 }
 
-fn layer_norm<T: Real>(rng: &mut impl Rng, hidden: usize) -> LayerNorm<T> {
-    let weight = uniform::<T>(rng, hidden, 0.4)
+fn norm<T: Real>(rng: &mut impl Rng, family: Family, units: usize) -> Norm<T> {
+    let weight = uniform::<T>(rng, units, 0.4)
         .into_iter()
         .map(|w| T::ONE + w)
         .collect();
-    LayerNorm {
-        weight,
-        bias: uniform(rng, hidden, 0.3),
-        eps: T::of(1e-12),
+    let bias = uniform(rng, units, 0.3);
+    match family {
+        Family::MobileBert => Norm::NoNorm { weight, bias },
+        _ => Norm::LayerNorm(LayerNorm {
+            weight,
+            bias,
+            eps: T::of(1e-12),
+        }),
+    }
+}
+
+fn feed_forward<T: Real>(rng: &mut impl Rng, sizes: Sizes, units: usize) -> FeedForward<T> {
+    // Without a norm what is added must stay small.
+    let size = if sizes.family == Family::MobileBert {
+        0.7
+    } else {
+        1.7
+    };
+    FeedForward {
+        intermediate: linear(rng, sizes.feed_forward, units, size),
+        output: linear(rng, units, sizes.feed_forward, size),
+        norm: norm(rng, sizes.family, units),
+    }
+}
+
+/// Distances up to 3 have a row each, those up to 11 share two.
+const BUCKETS: Buckets = Buckets {
+    span: 6,
+    logarithmic: Some(12),
+};
+
+fn layer<T: Real>(rng: &mut impl Rng, sizes: Sizes) -> Layer<T> {
+    let (family, h, spread) = (sizes.family, sizes.hidden, sizes.spread);
+    let narrow = family == Family::MobileBert;
+    let i = if narrow { h / 2 } else { h };
+    let projections = if narrow {
+        Projections::Bottleneck(Box::new(Bottleneck {
+            input: linear(rng, i, h, 1.0),
+            input_norm: norm(rng, family, i),
+            attention: linear(rng, i, h, 1.0),
+            attention_norm: norm(rng, family, i),
+            query: linear(rng, i, i, spread.sqrt()),
+            key: linear(rng, i, i, spread.sqrt()),
+            value: linear(rng, i, h, 1.0),
+            output: linear(rng, h, i, 0.7),
+            output_norm: norm(rng, family, h),
+        }))
+    } else {
+        Projections::Joint(linear(rng, 3 * h, h, spread))
+    };
+    let relative = (family == Family::DebertaV2).then(|| Relative {
+        key: Some(matrix(rng, 2 * BUCKETS.span, h, 1.0)),
+        query: Some(matrix(rng, 2 * BUCKETS.span, h, 1.0)),
+        buckets: BUCKETS,
+    });
+    let blocks = if narrow { 3 } else { 1 };
+    Layer {
+        projections,
+        relative,
+        attention_output: linear(rng, i, i, 1.7),
+        attention_norm: norm(rng, family, i),
+        feed_forwards: (0..blocks).map(|_| feed_forward(rng, sizes, i)).collect(),
+    }
+}
+
+fn embeddings<T: Real>(rng: &mut impl Rng, sizes: Sizes) -> Embeddings<T> {
+    let (family, h) = (sizes.family, sizes.hidden);
+    let e = match family {
+        Family::Electra | Family::MobileBert | Family::DebertaV2 => h / 2 + 1,
+        _ => h,
+    };
+    let added = if family == Family::MobileBert { h } else { e };
+    Embeddings {
+        word_embeddings: matrix(rng, sizes.vocabulary, e, 1.0),
+        position_embeddings: (family != Family::DebertaV2)
+            .then(|| matrix(rng, sizes.positions, added, 0.5)),
+        token_type_embeddings: (!matches!(family, Family::DebertaV2 | Family::DistilBert))
+            .then(|| matrix(rng, 2, added, 0.5)),
+        norm: norm(rng, family, if family == Family::Electra { e } else { h }),
+        embedding_transformation: (family == Family::MobileBert)
+            .then(|| linear(rng, h, 3 * e, 1.0)),
+        embed_proj: (family == Family::DebertaV2).then(|| linear(rng, h, e, 1.0)),
+        embeddings_project: (family == Family::Electra).then(|| linear(rng, h, e, 1.0)),
     }
 }
 
 /// The same seed gives the same numbers, rounded to `T`.
 pub(crate) fn random_encoder<T: Real>(seed: u64, sizes: Sizes) -> Encoder<T> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-    let (h, f) = (sizes.hidden, sizes.feed_forward);
     Encoder {
         config: Config {
             name: "random".to_owned(),
+            family: sizes.family,
             layers: sizes.layers,
             heads: sizes.heads,
-            hidden: h,
-            feed_forward: f,
+            hidden: sizes.hidden,
+            feed_forward: sizes.feed_forward,
             vocabulary: sizes.vocabulary,
             positions: sizes.positions,
             segments: 2,
             activation: sizes.activation,
             layer_norm_eps: 1e-12,
         },
-        embeddings: Embeddings {
-            word_embeddings: matrix(rng, sizes.vocabulary, h, 1.0),
-            position_embeddings: matrix(rng, sizes.positions, h, 0.5),
-            token_type_embeddings: matrix(rng, 2, h, 0.5),
-            layer_norm: layer_norm(rng, h),
-        },
-        layers: (0..sizes.layers)
-            .map(|_| Layer {
-                qkv: linear(rng, 3 * h, h, sizes.spread),
-                attention_output: linear(rng, h, h, 1.7),
-                attention_layer_norm: layer_norm(rng, h),
-                intermediate: linear(rng, f, h, 1.7),
-                output: linear(rng, h, f, 1.7),
-                output_layer_norm: layer_norm(rng, h),
-            })
-            .collect(),
-        qa_outputs: linear(rng, 2, h, 1.7),
+        embeddings: embeddings(rng, sizes),
+        layers: (0..sizes.layers).map(|_| layer(rng, sizes)).collect(),
+        qa_outputs: linear(rng, 2, sizes.hidden, 1.7),
     }
 }
