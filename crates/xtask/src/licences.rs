@@ -35,6 +35,10 @@ const PERMISSIVE: &[(&str, &str)] = &[
         "Unicode-3.0 under its older name and wording",
     ),
     (
+        "CDLA-Permissive-2.0",
+        "for data, as root certificates: asks that its text goes along",
+    ),
+    (
         "CC0-1.0",
         "given to the public domain, with a licence where that is impossible",
     ),
