@@ -134,9 +134,14 @@ pub(crate) struct AuditArgs {
 /// What both commands take.
 #[derive(Debug, Group)]
 pub(crate) struct CommonArgs {
-    /// A Hugging Face checkpoint folder; without it the embedded default model
-    #[arg(long, value_name = "DIR")]
+    /// A Hugging Face checkpoint folder or, where there is no such folder, a model on the hub, at its `main` or at another
+    /// branch, tag or commit; without it the embedded default model. Private and gated models: HF_TOKEN, or
+    /// `hf auth login`. HF_HOME, HF_HUB_CACHE and HF_ENDPOINT count as in Python
+    #[arg(long, value_name = "DIR|ORG/NAME[@REVISION]")]
     pub(crate) model: Option<PathBuf>,
+    /// Take a model of the hub from the cache and ask nothing (as HF_HUB_OFFLINE=1)
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// DeepLIFT's rule for the feed-forward blocks
     #[arg(long, value_enum, default_value_t = RuleArg::Rescale)]
     pub(crate) rule: RuleArg,

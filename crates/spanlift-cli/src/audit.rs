@@ -49,7 +49,7 @@ fn audit<T: Real>(
     references: &[Reference],
     questions: &[Question],
 ) -> anyhow::Result<Outcome> {
-    let explainer: Explainer<T> = crate::model::load(args.common.model.as_deref())?;
+    let explainer: Explainer<T> = crate::model::load(&args.common)?;
     let mut outcome = Outcome::Done;
     let mut failed = 0;
     for reference in references {

@@ -84,7 +84,7 @@ fn read_text(file: &Path) -> anyhow::Result<String> {
 }
 
 fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome> {
-    let explainer: Explainer<T> = crate::model::load(args.common.model.as_deref())?;
+    let explainer: Explainer<T> = crate::model::load(&args.common)?;
     let mut options = args.common.options(reference(&args.reference)?);
     options.answering.n_best = args.n_best;
     options.target = args.kind();

@@ -3,6 +3,8 @@
 mod args;
 mod audit;
 mod explain;
+#[cfg(feature = "hub")]
+mod hub;
 mod model;
 mod output;
 mod render;

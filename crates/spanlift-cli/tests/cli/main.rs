@@ -13,5 +13,9 @@ mod default_model;
 mod desk;
 mod explain;
 mod files;
+#[cfg(feature = "hub")]
+mod hub;
 mod mutations;
+#[cfg(not(feature = "hub"))]
+mod no_hub;
 mod terminal;

@@ -232,8 +232,9 @@ impl Shared {
                 .map(|file| format!("{{\"rfilename\": {file:?}}}"))
                 .collect();
             let names = names.join(", ");
-            let true_one =
-                format!("{{\"sha\": \"{COMMIT}\", \"siblings\": [{names}], \"private\": false}}");
+            let true_one = format!(
+                "{{\"id\": \"{REPOSITORY}\", \"sha\": \"{COMMIT}\", \"siblings\": [{names}], \"private\": false}}"
+            );
             let listing = repository.listing.clone().unwrap_or(true_one.into_bytes());
             head(out, 200, &[("Content-Length", listing.len().to_string())])?;
             return out.write_all(&listing);
@@ -354,7 +355,8 @@ fn head(
     status: u16,
     headers: &[(&'static str, String)],
 ) -> std::io::Result<()> {
-    let mut text = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n");
+    let mut text =
+        format!("HTTP/1.1 {status} X\r\nConnection: close\r\nX-Repo-Commit: {COMMIT}\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }

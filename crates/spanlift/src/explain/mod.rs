@@ -129,6 +129,13 @@ impl<T: Real> Explainer<T> {
         })
     }
 
+    /// The same model under another name than its folder's.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.checkpoint.encoder.config.name);
+        self
+    }
+
     /// The loaded checkpoint.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint<T> {
