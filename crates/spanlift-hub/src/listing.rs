@@ -15,11 +15,13 @@ const WEIGHTS_LIMIT: u64 = 64 << 30;
 pub(crate) const CONFIG: &str = "config.json";
 
 /// Fetched where they are there, each with the most bytes that it may have: what the loader itself takes.
-const SMALL: [(&str, u64); 6] = [
+const SMALL: [(&str, u64); 8] = [
     (CONFIG, 16 * MIB),
     ("tokenizer.json", 256 * MIB),
     ("tokenizer_config.json", 16 * MIB),
     ("vocab.txt", 256 * MIB),
+    ("vocab.json", 256 * MIB),
+    ("merges.txt", 256 * MIB),
     ("special_tokens_map.json", 16 * MIB),
     ("added_tokens.json", 16 * MIB),
 ];

@@ -140,6 +140,25 @@ fn what_a_loader_reads_comes_and_nothing_else() {
 }
 
 #[test]
+fn a_byte_level_vocabulary_comes_with_its_merges() {
+    let repository = Repository::default()
+        .with("config.json", "{}", false)
+        .with("vocab.json", "{}", false)
+        .with("merges.txt", "a b\n", false)
+        .with("model.safetensors", weights(), true);
+    let desk = Desk::new(repository);
+    let found = desk.fetch().unwrap();
+    let names: Vec<String> = files(&found.folder).into_keys().collect();
+    let expected = [
+        "config.json",
+        "merges.txt",
+        "model.safetensors",
+        "vocab.json",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn progress_ends_with_all_bytes_and_never_goes_back() {
     let desk = Desk::new(repository());
     let mut seen = Vec::new();
