@@ -36,13 +36,14 @@ pub fn forward<T: Real>(
     segments: &[u32],
     x: &mut Matrix<T>,
 ) {
-    let add = |x: &mut [T], row: &[T]| x.iter_mut().zip(row).for_each(|(x, &row)| *x += row);
+    let of = |row: Option<&[T]>, k: usize| row.map_or(T::ZERO, |row| row[k]);
     each_row(x, |i, x| {
-        if let Some(table) = &table.position_embeddings {
-            add(x, table.row(positions[i]));
-        }
-        if let Some(table) = &table.token_type_embeddings {
-            add(x, table.row(segments[i] as usize));
+        let position = table.position_embeddings.as_ref();
+        let position = position.map(|table| table.row(positions[i]));
+        let segment = table.token_type_embeddings.as_ref();
+        let segment = segment.map(|table| table.row(segments[i] as usize));
+        for (k, x) in x.iter_mut().enumerate() {
+            *x += of(position, k) + of(segment, k);
         }
     });
 }
