@@ -274,6 +274,36 @@ fn harmless_tensors_are_passed_over_with_a_note() {
     }
 }
 
+/// What pretraining, other tasks and older versions leave in a file, each alone.
+#[test]
+fn every_leftover_is_named() {
+    for (name, shape) in [
+        ("bert.embeddings.position_ids", &[1, 512][..]),
+        ("bert.pooler.dense.weight", &[4, 4]),
+        ("bert.pooler.dense.bias", &[4]),
+        ("cls.predictions.bias", &[20]),
+        ("cls.predictions.decoder.weight", &[20, 4]),
+        ("cls.predictions.transform.LayerNorm.gamma", &[4]),
+        ("cls.seq_relationship.weight", &[2, 4]),
+        ("classifier.weight", &[3, 4]),
+        ("classifier.bias", &[3]),
+        ("loss_fct.weight", &[]),
+    ] {
+        // Its numbers do not matter.
+        let tiny = Tiny::new().tensor(name, Dtype::F32, shape);
+        let tiny = if shape.is_empty() {
+            tiny
+        } else {
+            tiny.set(name, 0, f32::NAN)
+        };
+        let notes = tiny.loaded().notes;
+        let note = format!(
+            "model.safetensors: 1 tensors have no part in the answer and were passed over: {name}"
+        );
+        assert_eq!(notes, [note]);
+    }
+}
+
 #[test]
 fn a_folder_names_the_model() {
     let parent = TempDir::new().unwrap();
@@ -431,7 +461,11 @@ fn missing_files() {
 
 #[test]
 fn other_formats_are_named_with_the_way_out() {
-    for found in ["pytorch_model.bin", "model.safetensors.index.json"] {
+    let pytorch = (!cfg!(feature = "pickle")).then_some("pytorch_model.bin");
+    for found in ["tf_model.h5", "flax_model.msgpack"]
+        .into_iter()
+        .chain(pytorch)
+    {
         let tiny = Tiny::new().without("model.safetensors").file(found, "x");
         let problem = tiny.problem(&[found, "save_pretrained"]);
         assert_eq!(problem, Problem::OtherFormat { found });
@@ -769,7 +803,7 @@ fn missing_misshapen_and_foreign_tensors() {
     ] {
         let problem = Tiny::new().tensor(name, Dtype::F32, &[4]).problem(&[name]);
         assert!(
-            matches!(problem, Problem::UnexpectedTensor { family: "bert", tensor } if tensor == name)
+            matches!(problem, Problem::UnexpectedTensor { family: "bert", tensor, .. } if tensor == name)
         );
     }
 }
@@ -801,6 +835,7 @@ fn numbers_that_are_none() {
     let problem = tiny.problem(&["position_embeddings", "2 of 2048", "index 3"]);
     let tensor = "bert.embeddings.position_embeddings.weight".to_owned();
     let expected = Problem::NonFinite {
+        file: "model.safetensors".to_owned(),
         tensor,
         count: 2,
         of: 2048,
@@ -842,7 +877,8 @@ fn an_encoder_without_a_head() {
             .without_tensor("qa_outputs.bias")
             .renamed(|name| name.replace("bert.", prefix));
         let problem = tiny.problem(&["qa_outputs.weight", "fine-tune", "BertForQuestionAnswering"]);
-        assert_eq!(problem, Problem::NoHead);
+        let file = "model.safetensors".to_owned();
+        assert_eq!(problem, Problem::NoHead { file });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checkpoints that are broken in one place: refused with exit code 2, by file and field, and nothing written.
 
 use std::fs;
+use std::path::Path;
 
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -75,15 +76,59 @@ fn every_file_that_must_be_there_is_missed_by_name() {
         refused(&desk, &[&format!("model/{file}"), "regular file"]);
     }
     let desk = Desk::new();
-    fs::rename(desk.path(WEIGHTS), desk.path("model/pytorch_model.bin")).unwrap();
+    fs::rename(desk.path(WEIGHTS), desk.path("model/tf_model.h5")).unwrap();
     refused(
         &desk,
         &[
             "model.safetensors: missing",
-            "pytorch_model.bin is there",
+            "tf_model.h5 is there",
             "save_pretrained",
         ],
     );
+}
+
+#[test]
+fn pytorch_files_are_read_and_what_is_none_is_refused() {
+    let desk = Desk::new();
+    fs::rename(desk.path(WEIGHTS), desk.path("model/pytorch_model.bin")).unwrap();
+    refused(&desk, &["pytorch_model.bin: not a whole PyTorch file"]);
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanlift/tests/oracle/weights");
+    fs::copy(
+        oracle.join("legacy.bin"),
+        desk.path("model/pytorch_model.bin"),
+    )
+    .unwrap();
+    refused(
+        &desk,
+        &["pytorch_model.bin: the form", "before version 1.6"],
+    );
+    // Another model's: read, and its tensors do not fit this one's config.
+    fs::copy(oracle.join("f32.bin"), desk.path("model/pytorch_model.bin")).unwrap();
+    refused(
+        &desk,
+        &[
+            "pytorch_model.bin: `bert.embeddings.word_embeddings.weight`: expected shape",
+            "got [20, 4]",
+        ],
+    );
+}
+
+#[test]
+fn shards_are_read_and_refused_where_they_lead_out() {
+    let desk = Desk::new();
+    let shard = "model/model-00001-of-00001.safetensors";
+    fs::rename(desk.path(WEIGHTS), desk.path(shard)).unwrap();
+    let index = |name: &str| json!({ "weight_map": { QUERY: name } }).to_string();
+    let file = "model/model.safetensors.index.json";
+    desk.write(file, index("model-00001-of-00001.safetensors"));
+    desk.explain(&[]).succeeded();
+    desk.write(file, index("../model/model-00001-of-00001.safetensors"));
+    refused(
+        &desk,
+        &["model.safetensors.index.json: `weight_map`", "`../model/"],
+    );
+    desk.write(file, index("model-00002-of-00002.safetensors"));
+    refused(&desk, &["model-00002-of-00002.safetensors: missing"]);
 }
 
 #[test]

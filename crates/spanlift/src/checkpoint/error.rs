@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use super::files::{CONFIG, TOKENIZER, WEIGHTS};
+use super::files::{CONFIG, TOKENIZER};
+use super::weights::WEIGHTS;
 
 /// Why a checkpoint was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -152,9 +153,11 @@ pub enum Problem {
         /// What stands there.
         got: String,
     },
-    /// The weights' file cannot be taken apart.
-    #[error("{WEIGHTS}: not a whole safetensors file ({bytes} bytes): {reason}")]
+    /// A safetensors file cannot be taken apart.
+    #[error("{file}: not a whole safetensors file ({bytes} bytes): {reason}")]
     Header {
+        /// Its name.
+        file: String,
         /// The file's size.
         bytes: usize,
         /// What the safetensors library said.
@@ -162,7 +165,7 @@ pub enum Problem {
     },
     /// None of the tensors belongs to an encoder of the config's family.
     #[error(
-        "{WEIGHTS}: no tensor of an encoder of the family {family}: expected names as \
+        "{file}: no tensor of an encoder of the family {family}: expected names as \
          `{prefix}embeddings.word_embeddings.weight`, got {count} tensors{}", for_example(example.as_deref())
     )]
     NoEncoder {
@@ -170,30 +173,38 @@ pub enum Problem {
         family: &'static str,
         /// In front of that family's names.
         prefix: &'static str,
+        /// The weights' file, or their index.
+        file: String,
         /// How many tensors there are.
         count: usize,
         /// The first of them, by name.
         example: Option<String>,
     },
     /// The layers of the file are not those of the config.
-    #[error("{WEIGHTS}: `encoder.layer`: expected {expected} layers, as {CONFIG} says, got {got}")]
+    #[error("{file}: `encoder.layer`: expected {expected} layers, as {CONFIG} says, got {got}")]
     Layers {
+        /// The weights' file, or their index.
+        file: String,
         /// `num_hidden_layers`.
         expected: usize,
         /// How many, and which.
         got: String,
     },
     /// A tensor is missing.
-    #[error("{WEIGHTS}: `{tensor}`: expected a tensor of shape {shape}, got none")]
+    #[error("{file}: `{tensor}`: expected a tensor of shape {shape}, got none")]
     MissingTensor {
+        /// The weights' file, or their index.
+        file: String,
         /// Its name.
         tensor: String,
         /// Its shape.
         shape: String,
     },
     /// A tensor has another shape than the config gives it.
-    #[error("{WEIGHTS}: `{tensor}`: expected shape {expected}, got {got}")]
+    #[error("{file}: `{tensor}`: expected shape {expected}, got {got}")]
     Shape {
+        /// The file that holds it.
+        file: String,
         /// Its name.
         tensor: String,
         /// With the config's sizes; `?` where the config does not say.
@@ -202,8 +213,10 @@ pub enum Problem {
         got: String,
     },
     /// A tensor's numbers are of a type that is not read.
-    #[error("{WEIGHTS}: `{tensor}`: expected F32, F16 or BF16, got {got}")]
+    #[error("{file}: `{tensor}`: expected F32, F16 or BF16, got {got}")]
     Dtype {
+        /// The file that holds it.
+        file: String,
         /// Its name.
         tensor: String,
         /// Its type.
@@ -211,9 +224,11 @@ pub enum Problem {
     },
     /// A tensor holds infinite numbers or NaN.
     #[error(
-        "{WEIGHTS}: `{tensor}`: expected finite numbers, got {count} of {of} infinite or NaN, the first at index {first}"
+        "{file}: `{tensor}`: expected finite numbers, got {count} of {of} infinite or NaN, the first at index {first}"
     )]
     NonFinite {
+        /// The file that holds it.
+        file: String,
         /// Its name.
         tensor: String,
         /// How many.
@@ -226,21 +241,116 @@ pub enum Problem {
     /// A tensor inside the encoder or the head that the family, as configured, does not have: the model computes
     /// something else.
     #[error(
-        "{WEIGHTS}: `{tensor}`: {family}, as {CONFIG} has it, knows no such tensor, so the model would compute something else \
+        "{file}: `{tensor}`: {family}, as {CONFIG} has it, knows no such tensor, so the model would compute something else \
          without it"
     )]
     UnexpectedTensor {
         /// The family that the config names.
         family: &'static str,
+        /// The file that holds it.
+        file: String,
         /// Its name.
         tensor: String,
     },
     /// There is an encoder and no head.
     #[error(
-        "{WEIGHTS}: `qa_outputs`: this is an encoder without a question-answering head: fine-tune it for question answering \
+        "{file}: `qa_outputs`: this is an encoder without a question-answering head: fine-tune it for question answering \
          (for example as BertForQuestionAnswering), or take a checkpoint that has `qa_outputs.weight`"
     )]
-    NoHead,
+    NoHead {
+        /// The weights' file, or their index.
+        file: String,
+    },
+    /// The index of sharded weights names a file that it must not name.
+    #[error(
+        "{index}: `weight_map`: expected the name of a file beside the index, got `{}`",
+        shard.escape_debug()
+    )]
+    ShardName {
+        /// The index.
+        index: &'static str,
+        /// What stands in place of a name.
+        shard: String,
+    },
+    /// A file that the index names is not there.
+    #[error("{shard}: missing, and {index} names it")]
+    MissingShard {
+        /// The index.
+        index: &'static str,
+        /// The file's name.
+        shard: String,
+    },
+    /// A tensor is not in the file where the index says that it is.
+    #[error("{index}: `{tensor}`: expected it in {shard}, which has no such tensor")]
+    NotInShard {
+        /// The index.
+        index: &'static str,
+        /// The tensor's name.
+        tensor: String,
+        /// The file's name.
+        shard: String,
+    },
+    /// A tensor has two places.
+    #[error("{index}: `{tensor}`: expected it in one file, got it in {first} and in {second}")]
+    InTwoShards {
+        /// The index.
+        index: &'static str,
+        /// The tensor's name.
+        tensor: String,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A PyTorch file of the form that was written until version 1.5.
+    #[error(
+        "{file}: the form that PyTorch wrote before version 1.6 is not read: write it again with a later one, \
+         torch.save(torch.load(FILE, map_location=\"cpu\", weights_only=True), FILE)"
+    )]
+    LegacyPickle {
+        /// Its name.
+        file: String,
+    },
+    /// A PyTorch file that is not whole, or not as PyTorch writes it.
+    #[error("{file}: not a whole PyTorch file ({bytes} bytes): {reason}")]
+    Archive {
+        /// Its name.
+        file: String,
+        /// The file's size.
+        bytes: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The pickle in a PyTorch file wants something called that rebuilds no tensor.
+    #[error(
+        "{file}: `{name}`: expected nothing but PyTorch's own functions for tensors, got that name: nothing was executed"
+    )]
+    PickleName {
+        /// The file's name.
+        file: String,
+        /// Module and name.
+        name: String,
+    },
+    /// The pickle in a PyTorch file is not one of a dictionary of tensors.
+    #[error("{file}: data.pkl, byte {at}: {reason}")]
+    Pickle {
+        /// The file's name.
+        file: String,
+        /// Where, in bytes.
+        at: usize,
+        /// What was expected and what came.
+        reason: String,
+    },
+    /// A tensor in a PyTorch file reaches over its storage, or its storage is not there.
+    #[error("{file}: `{tensor}`: {reason}")]
+    Storage {
+        /// The file's name.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+        /// What was expected and what came.
+        reason: String,
+    },
     /// The tokenizer cannot be made.
     #[error("{file}: no tokenizer: {reason}")]
     Tokenizer {

@@ -8,19 +8,19 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
+use super::weights::{self, WEIGHTS};
 use super::{CheckpointError, Problem, Source, map};
 
 pub(super) const CONFIG: &str = "config.json";
-pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(super) const VOCAB: &str = "vocab.txt";
 pub(super) const VOCAB_JSON: &str = "vocab.json";
 pub(super) const MERGES: &str = "merges.txt";
 
-/// Other forms of the weights, and what tells that they are there.
-const OTHER_FORMATS: [&str; 5] = [
-    "model.safetensors.index.json",
+/// Forms of the weights that are not read (those of PyTorch without the feature `pickle`), and what tells that they are
+/// there.
+const OTHER_FORMATS: [&str; 4] = [
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
     "tf_model.h5",
@@ -32,6 +32,8 @@ const MIB: u64 = 1 << 20;
 const CONFIG_LIMIT: u64 = 16 * MIB;
 /// The largest published tokenizers have some 30 MB.
 const VOCABULARY_LIMIT: u64 = 256 * MIB;
+/// An index has some hundred bytes a tensor.
+pub(super) const INDEX_LIMIT: u64 = 16 * MIB;
 
 /// What was found; `None` where a file is not there.
 pub(super) struct Files<'a> {
@@ -40,7 +42,7 @@ pub(super) struct Files<'a> {
     /// What an error calls the whole.
     pub(super) source_name: String,
     pub(super) config: Option<Cow<'a, [u8]>>,
-    pub(super) weights: Option<Bytes<'a>>,
+    pub(super) weights: Option<weights::Found<'a>>,
     pub(super) tokenizer: Option<Cow<'a, [u8]>>,
     pub(super) tokenizer_config: Option<Cow<'a, [u8]>>,
     pub(super) vocab: Option<Cow<'a, [u8]>>,
@@ -82,7 +84,7 @@ pub(super) fn open<'a>(
             name: name.to_owned(),
             source_name: name.to_owned(),
             config: Some(Cow::Borrowed(config)),
-            weights: Some(Bytes::Borrowed(weights)),
+            weights: Some(weights::Found::embedded(weights)),
             tokenizer: Some(Cow::Borrowed(tokenizer)),
             tokenizer_config: tokenizer_config.map(Cow::Borrowed),
             vocab: None,
@@ -110,13 +112,7 @@ fn folder(path: &Path, problems: &mut Vec<Problem>) -> Result<Files<'static>, Ch
     if config.is_none() && !told(problems, CONFIG) {
         problems.push(Problem::MissingFile { file: CONFIG });
     }
-    let weights = find(&path.join(WEIGHTS))?
-        .map(|file| map::map(&file))
-        .transpose()
-        .map_err(|source| CheckpointError::Read {
-            path: path.join(WEIGHTS),
-            source,
-        })?;
+    let weights = weights::find(path)?;
     if weights.is_none() {
         let found = OTHER_FORMATS.iter().find(|name| path.join(name).exists());
         problems.push(match found {
@@ -128,7 +124,7 @@ fn folder(path: &Path, problems: &mut Vec<Problem>) -> Result<Files<'static>, Ch
         name,
         source_name: path.display().to_string(),
         config,
-        weights: weights.map(Bytes::Mapped),
+        weights,
         tokenizer: small(path, TOKENIZER, VOCABULARY_LIMIT, problems)?,
         tokenizer_config: small(path, TOKENIZER_CONFIG, CONFIG_LIMIT, problems)?,
         vocab: small(path, VOCAB, VOCABULARY_LIMIT, problems)?,
@@ -144,7 +140,18 @@ pub(super) fn told(problems: &[Problem], name: &str) -> bool {
         .any(|problem| matches!(problem, Problem::TooLarge { file, .. } if *file == name))
 }
 
-fn small(
+/// The file's bytes, not read yet; `None` where there is none.
+pub(super) fn mapped(folder: &Path, file: &str) -> Result<Option<Bytes<'static>>, CheckpointError> {
+    let path = folder.join(file);
+    let map = find(&path)?.map(|file| map::map(&file)).transpose();
+    match map {
+        Ok(map) => Ok(map.map(Bytes::Mapped)),
+        Err(source) => Err(CheckpointError::Read { path, source }),
+    }
+}
+
+/// The bytes of a file of text; `None` where there is none, or a problem says that it is too large.
+pub(super) fn small(
     folder: &Path,
     file: &'static str,
     limit: u64,

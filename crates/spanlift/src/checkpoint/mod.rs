@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `config.json` | family, sizes and choices; anything that would be another function is refused |
 //! | `model.safetensors` | F32, F16 or BF16, widened to `T`; names with the family's prefix or without |
+//! | `pytorch_model.bin` | the same, where there is no `model.safetensors`; with the feature `pickle` |
+//! | `*.index.json` of either | the files that it names, where there is no such file; all of the checkpoint's own folder |
 //! | `tokenizer.json` | as it is, but for its truncation and padding, which are switched off |
 //! | `vocab.txt` + `tokenizer_config.json` | WordPiece, where there is no `tokenizer.json` |
 //! | `vocab.json` + `merges.txt` | RoBERTa's byte-level BPE, where there is no `tokenizer.json` |
@@ -21,6 +23,7 @@ mod precompiled;
 mod tensors;
 mod tree;
 mod vocabulary;
+mod weights;
 
 pub use error::{CheckpointError, Problem};
 
@@ -78,8 +81,8 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
         (sizes, config) = config::read(bytes, &files.name, &mut problems);
     }
     let mut weights = None;
-    if let Some(bytes) = files.weights.as_deref() {
-        weights = tree::read::<T>(bytes, &sizes, config.as_ref(), &mut problems, &mut notes);
+    if let Some(found) = &files.weights {
+        weights = tree::read::<T>(found, &sizes, config.as_ref(), &mut problems, &mut notes);
     }
     let rows = weights
         .as_ref()

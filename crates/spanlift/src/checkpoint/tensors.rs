@@ -1,15 +1,11 @@
-//! `model.safetensors`: its tensors by name, each checked and widened as it is taken.
+//! The weights' tensors by name, each checked and widened as it is taken.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use half::slice::HalfFloatSliceExt as _;
-use half::{bf16, f16};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeSet;
 
 use super::Problem;
 use super::config::Sizes;
 use super::family::Names;
+use super::weights::{self, Found, Named, Tensor};
 use crate::model::{LayerNorm, Linear};
 use crate::ops::{Matrix, Real};
 
@@ -35,7 +31,9 @@ const HEAD: &str = "qa_outputs.";
 /// Where a tensor is not as it must be, a problem is kept and something empty is given instead: the caller goes on
 /// to the next, and throws all away in the end.
 pub(super) struct Tensors<'a> {
-    views: BTreeMap<String, TensorView<'a>>,
+    /// The weights' file, or their index.
+    pub(super) file: &'static str,
+    views: Named<'a>,
     names: &'static Names,
     /// In front of the encoder's names: the family's prefix or nothing.
     prefix: &'static str,
@@ -46,15 +44,12 @@ pub(super) struct Tensors<'a> {
 pub(super) type Side = Option<usize>;
 
 impl<'a> Tensors<'a> {
-    pub(super) fn open(bytes: &'a [u8], names: &'static Names) -> Result<Self, Problem> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| Problem::Header {
-            bytes: bytes.len(),
-            reason: error.to_string(),
-        })?;
-        let views: BTreeMap<_, _> = file.tensors().into_iter().collect();
+    pub(super) fn open(found: &'a Found<'a>, names: &'static Names) -> Result<Self, Vec<Problem>> {
+        let views = found.tensors()?;
         let prefix = names.tensors.prefix;
         let prefixed = views.keys().any(|name| name.starts_with(prefix));
         let tensors = Self {
+            file: found.file,
             views,
             names,
             prefix: if prefixed { prefix } else { "" },
@@ -65,12 +60,13 @@ impl<'a> Tensors<'a> {
             .keys()
             .any(|name| tensors.inside(name).is_some())
         {
-            return Err(Problem::NoEncoder {
+            return Err(vec![Problem::NoEncoder {
                 family: names.family.name(),
                 prefix,
+                file: found.file.to_owned(),
                 count: tensors.views.len(),
                 example: tensors.views.keys().next().cloned(),
-            });
+            }]);
         }
         Ok(tensors)
     }
@@ -146,6 +142,48 @@ impl<'a> Tensors<'a> {
         self.any_linear("qa_outputs", Some(2), hidden)
     }
 
+    /// Linear maps of the encoder, one under the other. Something empty where they do not fit, which without a
+    /// config is no problem: then nothing is put together in the end.
+    pub(super) fn stacked<T: Real, const N: usize>(
+        &mut self,
+        names: [String; N],
+        out: Side,
+        into: Side,
+    ) -> Linear<T> {
+        let parts = names.map(|name| {
+            let name = format!("{}{name}", self.prefix);
+            let weight = self.find(&format!("{name}.weight"), &[out, into]);
+            (weight, self.find(&format!("{name}.bias"), &[out]))
+        });
+        let weights = parts.each_ref().map(|(weight, _)| weight.as_ref());
+        let (mut rows, mut cols, mut fit) = (0, None, true);
+        for (_, weight) in weights.into_iter().flatten() {
+            rows += weight.shape[0];
+            fit &= *cols.get_or_insert(weight.shape[1]) == weight.shape[1];
+        }
+        let mut bias = Vec::new();
+        for (_, found) in &parts {
+            let numbers = found.as_ref().and_then(|found| self.read::<T>(found));
+            bias.extend(numbers.unwrap_or_default());
+        }
+        if !fit {
+            for weight in weights.into_iter().flatten() {
+                self.read::<T>(weight);
+            }
+            rows = 0;
+        }
+        let mut weight = Matrix::zeros(rows, cols.unwrap_or(0));
+        if fit {
+            let mut rest = weight.data_mut();
+            for found in weights.into_iter().flatten() {
+                let (to, behind) = rest.split_at_mut(count(&found.1));
+                self.read_into(found, to);
+                rest = behind;
+            }
+        }
+        Linear { weight, bias }
+    }
+
     fn any_linear<T: Real>(&mut self, name: &str, out: Side, into: Side) -> Linear<T> {
         Linear {
             weight: self.matrix(&format!("{name}.weight"), out, into),
@@ -156,47 +194,72 @@ impl<'a> Tensors<'a> {
     }
 
     fn matrix<T: Real>(&mut self, name: &str, rows: Side, cols: Side) -> Matrix<T> {
-        let shape = self.views.get(name).map(|view| view.shape().to_vec());
-        let data = self.take(name, &[rows, cols]);
-        match (shape.as_deref(), data) {
-            (Some(&[rows, cols]), Some(data)) => Matrix::from_vec(rows, cols, data),
-            _ => Matrix::from_vec(0, 0, Vec::new()),
+        let found = self.find(name, &[rows, cols]);
+        match found.and_then(|found| Some((self.read(&found)?, found.1.shape))) {
+            Some((data, shape)) => Matrix::from_vec(shape[0], shape[1], data),
+            None => Matrix::from_vec(0, 0, Vec::new()),
         }
     }
 
     /// The tensor's numbers, row by row.
     fn take<T: Real>(&mut self, name: &str, shape: &[Side]) -> Option<Vec<T>> {
-        let tensor = name.to_owned();
-        let Some(view) = self.views.remove(name) else {
-            let shape = shape_text(shape);
-            self.problems.push(Problem::MissingTensor { tensor, shape });
+        let found = self.find(name, shape)?;
+        self.read(&found)
+    }
+
+    /// The tensor, where it is there with such a shape and of a type that is read.
+    fn find(&mut self, name: &str, shape: &[Side]) -> Option<(String, Tensor<'a>)> {
+        let name = name.to_owned();
+        let Some(found) = self.views.remove(&name) else {
+            self.problems.push(Problem::MissingTensor {
+                file: self.file.to_owned(),
+                tensor: name,
+                shape: shape_text(shape),
+            });
             return None;
         };
-        let got = view.shape();
+        let file = found.part.name.clone();
+        let got = &found.shape;
         let fits = |(side, &got): (&Side, &usize)| side.is_none_or(|side| side == got);
         if got.len() != shape.len() || !shape.iter().zip(got).all(fits) {
             self.problems.push(Problem::Shape {
-                tensor,
+                file,
+                tensor: name,
                 expected: shape_text(shape),
                 got: shape_text(&got.iter().copied().map(Some).collect::<Vec<_>>()),
             });
             return None;
         }
-        let Some(wide) = widen(&view) else {
-            let got = view.dtype().to_string();
-            self.problems.push(Problem::Dtype { tensor, got });
-            return None;
-        };
-        if wide.not_finite > 0 {
-            self.problems.push(Problem::NonFinite {
-                tensor,
-                count: wide.not_finite,
-                of: wide.numbers.len(),
-                first: wide.first,
+        if !weights::is_read(found.dtype) {
+            self.problems.push(Problem::Dtype {
+                file,
+                tensor: name,
+                got: found.dtype.to_string(),
             });
             return None;
         }
-        Some(wide.numbers)
+        Some((name, found))
+    }
+
+    fn read<T: Real>(&mut self, found: &(String, Tensor<'a>)) -> Option<Vec<T>> {
+        // Zeros, which the system gives without writing them.
+        let mut numbers = vec![T::default(); count(&found.1)];
+        self.read_into(found, &mut numbers).then_some(numbers)
+    }
+
+    /// Whether all numbers are finite; a problem where not.
+    fn read_into<T: Real>(&mut self, (name, tensor): &(String, Tensor<'a>), to: &mut [T]) -> bool {
+        let bad = weights::read(tensor, to);
+        if bad.count > 0 {
+            self.problems.push(Problem::NonFinite {
+                file: tensor.part.name.clone(),
+                tensor: name.clone(),
+                count: bad.count,
+                of: to.len(),
+                first: bad.first,
+            });
+        }
+        bad.count == 0
     }
 
     /// What was not taken: refused inside the encoder and the head, named outside. Layers from `layers` on were
@@ -212,7 +275,7 @@ impl<'a> Tensors<'a> {
                 || (!sizes.has_positions && bare.starts_with(POSITIONS))
                 || (sizes.segments == Some(0) && bare.starts_with(SEGMENTS))
         };
-        for name in self.views.keys() {
+        for (name, tensor) in &self.views {
             match self.inside(name) {
                 Some(bare)
                     if self
@@ -222,6 +285,7 @@ impl<'a> Tensors<'a> {
                 None if !name.starts_with(HEAD) => ignored.push(name.clone()),
                 _ => self.problems.push(Problem::UnexpectedTensor {
                     family: self.names.family.name(),
+                    file: tensor.part.name.clone(),
                     tensor: name.clone(),
                 }),
             }
@@ -237,76 +301,6 @@ fn shape_text(shape: &[Side]) -> String {
     format!("[{}]", sides.collect::<Vec<_>>().join(", "))
 }
 
-struct Wide<T> {
-    numbers: Vec<T>,
-    /// How many are infinite or NaN.
-    not_finite: usize,
-    /// The first of them.
-    first: usize,
-}
-
-/// The numbers in `T`; `None` for a type that is not read. The bytes need not be aligned.
-fn widen<T: Real>(view: &TensorView<'_>) -> Option<Wide<T>> {
-    /// Small enough to stay in the first cache.
-    const CHUNK: usize = 2048;
-    let bytes = view.data();
-    let mut wide = Wide {
-        numbers: Vec::with_capacity(bytes.len() / view.dtype().bitsize().div_ceil(8).max(1)),
-        not_finite: 0,
-        first: 0,
-    };
-    let mut single = [0.0; CHUNK];
-    match view.dtype() {
-        Dtype::F32 => {
-            for chunk in bytes.chunks(4 * CHUNK) {
-                let (numbers, _) = chunk.as_chunks();
-                let single = &mut single[..numbers.len()];
-                for (to, from) in single.iter_mut().zip(numbers) {
-                    *to = f32::from_le_bytes(*from);
-                }
-                wide.extend(single);
-            }
-        }
-        Dtype::F16 => {
-            let mut half = [f16::ZERO; CHUNK];
-            for chunk in bytes.chunks(2 * CHUNK) {
-                let (numbers, _) = chunk.as_chunks();
-                let half = &mut half[..numbers.len()];
-                for (to, from) in half.iter_mut().zip(numbers) {
-                    *to = f16::from_le_bytes(*from);
-                }
-                let single = &mut single[..numbers.len()];
-                half.convert_to_f32_slice(single);
-                wide.extend(single);
-            }
-        }
-        Dtype::BF16 => {
-            let mut half = [bf16::ZERO; CHUNK];
-            for chunk in bytes.chunks(2 * CHUNK) {
-                let (numbers, _) = chunk.as_chunks();
-                let half = &mut half[..numbers.len()];
-                for (to, from) in half.iter_mut().zip(numbers) {
-                    *to = bf16::from_le_bytes(*from);
-                }
-                let single = &mut single[..numbers.len()];
-                half.convert_to_f32_slice(single);
-                wide.extend(single);
-            }
-        }
-        _ => return None,
-    }
-    Some(wide)
-}
-
-impl<T: Real> Wide<T> {
-    fn extend(&mut self, numbers: &[f32]) {
-        // Counted first, without a branch; where the first one is matters only where there is one.
-        let not_finite = numbers.iter().filter(|x| !x.is_finite()).count();
-        if not_finite > 0 && self.not_finite == 0 {
-            let first = numbers.iter().position(|x| !x.is_finite()).unwrap_or(0);
-            self.first = self.numbers.len() + first;
-        }
-        self.not_finite += not_finite;
-        self.numbers.extend(numbers.iter().map(|&x| T::of_f32(x)));
-    }
+fn count(tensor: &Tensor<'_>) -> usize {
+    tensor.shape.iter().product()
 }

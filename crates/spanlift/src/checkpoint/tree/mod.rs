@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::Problem;
 use super::config::Sizes;
 use super::tensors::{Side, Tensors};
+use super::weights::Found;
 use crate::model::{
     Config, Embeddings, Encoder, Family, FeedForward, Layer, Linear, Norm, Projections,
 };
@@ -36,16 +37,16 @@ impl<T> Weights<T> {
 /// Reads the weights. What is given is whole only where nothing was added to `problems`; `None` where there is no
 /// encoder at all.
 pub(super) fn read<T: Real>(
-    bytes: &[u8],
+    found: &Found<'_>,
     sizes: &Sizes,
     config: Option<&Config>,
     problems: &mut Vec<Problem>,
     notes: &mut Vec<String>,
 ) -> Option<Weights<T>> {
-    let mut tensors = match Tensors::open(bytes, sizes.names) {
+    let mut tensors = match Tensors::open(found, sizes.names) {
         Ok(tensors) => tensors,
-        Err(problem) => {
-            problems.push(problem);
+        Err(found) => {
+            problems.extend(found);
             return None;
         }
     };
@@ -65,11 +66,12 @@ pub(super) fn read<T: Real>(
     }
     let qa_outputs = head(&mut tensors, sizes.hidden);
 
-    let (found, ignored) = tensors.finish(&present, sizes);
-    problems.extend(found);
+    let (wrong, ignored) = tensors.finish(&present, sizes);
+    problems.extend(wrong);
     if !ignored.is_empty() {
         notes.push(format!(
-            "model.safetensors: {} tensors have no part in the answer and were passed over: {}",
+            "{}: {} tensors have no part in the answer and were passed over: {}",
+            found.file,
             ignored.len(),
             ignored.join(", ")
         ));
@@ -133,9 +135,10 @@ fn layer<T: Real>(
     let (hidden, feed_forward) = (sizes.hidden, sizes.feed_forward);
     let names = &sizes.names.tensors;
     let name = |part: &str| format!("{path}{part}");
-    let qkv = stacked(
-        [names.query, names.key, names.value]
-            .map(|part| tensors.linear(&name(part), hidden, hidden)),
+    let qkv = tensors.stacked(
+        [names.query, names.key, names.value].map(name),
+        hidden,
+        hidden,
     );
     let relative = table.and_then(|table| disentangled::read(tensors, path, sizes, &qkv, table));
     Layer {
@@ -192,7 +195,12 @@ fn present(tensors: &mut Tensors<'_>, expected: Side) -> BTreeSet<usize> {
             _ => String::new(),
         };
         let got = format!("{count}{range}");
-        tensors.problems.push(Problem::Layers { expected, got });
+        let file = tensors.file.to_owned();
+        tensors.problems.push(Problem::Layers {
+            file,
+            expected,
+            got,
+        });
         present.retain(|&index| index < expected);
     }
     present
@@ -202,25 +210,10 @@ fn head<T: Real>(tensors: &mut Tensors<'_>, hidden: Side) -> Linear<T> {
     if tensors.has_head() {
         return tensors.head(hidden);
     }
-    tensors.problems.push(Problem::NoHead);
+    let file = tensors.file.to_owned();
+    tensors.problems.push(Problem::NoHead { file });
     Linear {
         weight: Matrix::from_vec(0, 0, Vec::new()),
         bias: Vec::new(),
-    }
-}
-
-/// The three maps one under the other; (3H, H). Something empty where they do not fit, which is a problem already.
-fn stacked<T: Real>(parts: [Linear<T>; 3]) -> Linear<T> {
-    let cols = parts[0].weight.cols();
-    let fit = parts.iter().all(|part| part.weight.cols() == cols);
-    let rows = parts.iter().map(|part| part.weight.rows()).sum();
-    let weight = parts.iter().map(|part| part.weight.data());
-    Linear {
-        weight: if fit {
-            Matrix::from_vec(rows, cols, weight.collect::<Vec<_>>().concat())
-        } else {
-            Matrix::from_vec(0, 0, Vec::new())
-        },
-        bias: parts.map(|part| part.bias).concat(),
     }
 }
