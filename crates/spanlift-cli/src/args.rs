@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Explain(Box<ExplainArgs>),
     Render(RenderArgs),
     Audit(AuditArgs),
+    Evaluate(EvaluateArgs),
 }
 
 /// Answer a question about a passage and show why
@@ -44,7 +45,7 @@ pub(crate) struct ExplainArgs {
     /// The passage: a UTF-8 text file, or - for standard input
     #[arg(long, value_name = "FILE", required_unless_present = "data")]
     pub(crate) passage: Option<PathBuf>,
-    /// Take question and passage from a SQuAD file (plain or gzip)
+    /// Take question and passage from a data set: SQuAD JSON, JSON lines or Parquet; plain, .gz or .zst
     #[arg(long, value_name = "FILE", requires = "id", conflicts_with_all = ["question", "passage"])]
     pub(crate) data: Option<PathBuf>,
     /// The question's id in that file
@@ -115,10 +116,10 @@ pub(crate) struct PictureArgs {
     pub(crate) color: ColourArg,
 }
 
-/// Explain the questions of a SQuAD file and report how exactly the scores add up
+/// Explain the questions of a data set and report how exactly the scores add up
 #[derive(Debug, Group)]
 pub(crate) struct AuditArgs {
-    /// A SQuAD file (plain or gzip)
+    /// A data set: SQuAD JSON, JSON lines or Parquet; plain, .gz or .zst
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
     /// Only the first N questions
@@ -131,9 +132,52 @@ pub(crate) struct AuditArgs {
     pub(crate) common: CommonArgs,
 }
 
-/// What both commands take.
+/// Answer all questions of a data set and score the answers as the official script of SQuAD 2.0 does
+#[derive(Debug, Group)]
+pub(crate) struct EvaluateArgs {
+    /// A data set: SQuAD JSON, or the flat records of Hugging Face `datasets` as JSON lines or Parquet; plain, .gz or .zst
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Only the first N questions
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<usize>,
+    /// Count and list bad records, and questions that cannot be put to the model, and go on without them
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Write predictions.json, null_odds.json and metrics.json into this folder; an interrupted run goes on from there
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Score these predictions (a JSON object from ids to texts) in place of a model's
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["model", "offline", "null_threshold", "max_tokens", "stride", "threads"])]
+    pub(crate) predictions: Option<PathBuf>,
+    /// Their null odds (a JSON object from ids to numbers), for the best thresholds
+    #[arg(long, value_name = "FILE", requires = "predictions")]
+    pub(crate) null_odds: Option<PathBuf>,
+    /// With larger null odds a given prediction counts as no answer
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = finite,
+          requires = "null_odds")]
+    pub(crate) na_prob_thresh: f64,
+    #[command(flatten)]
+    pub(crate) answering: AnsweringArgs,
+}
+
+/// What the commands that explain take.
 #[derive(Debug, Group)]
 pub(crate) struct CommonArgs {
+    #[command(flatten)]
+    pub(crate) answering: AnsweringArgs,
+    /// DeepLIFT's rule for the feed-forward blocks
+    #[arg(long, value_enum, default_value_t = RuleArg::Rescale)]
+    pub(crate) rule: RuleArg,
+    /// Arithmetic
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub(crate) precision: PrecisionArg,
+}
+
+/// What every command that asks a model takes.
+#[derive(Debug, Group)]
+pub(crate) struct AnsweringArgs {
     /// A Hugging Face checkpoint folder or, where there is no such folder, a model on the hub, at its `main` or at another
     /// branch, tag or commit; without it the embedded default model. Private and gated models: HF_TOKEN, or
     /// `hf auth login`. HF_HOME, HF_HUB_CACHE and HF_ENDPOINT count as in Python
@@ -142,9 +186,6 @@ pub(crate) struct CommonArgs {
     /// Take a model of the hub from the cache and ask nothing (as HF_HUB_OFFLINE=1)
     #[arg(long)]
     pub(crate) offline: bool,
-    /// DeepLIFT's rule for the feed-forward blocks
-    #[arg(long, value_enum, default_value_t = RuleArg::Rescale)]
-    pub(crate) rule: RuleArg,
     /// No answer where its score leads the best span's by more than this (at 0, by nothing or more)
     #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true, value_parser = finite)]
     pub(crate) null_threshold: f64,
@@ -154,9 +195,6 @@ pub(crate) struct CommonArgs {
     /// Passage tokens from the start of one window to the next
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
     pub(crate) stride: usize,
-    /// Arithmetic
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    pub(crate) precision: PrecisionArg,
     /// Threads; without it one for each core
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
@@ -253,7 +291,7 @@ impl RuleArg {
     }
 }
 
-impl CommonArgs {
+impl AnsweringArgs {
     /// Starts the pool of threads that everything runs on.
     pub(crate) fn start_threads(&self) -> anyhow::Result<()> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0));
@@ -261,15 +299,22 @@ impl CommonArgs {
             .context("--threads: the threads could not be started")
     }
 
-    /// The options that both commands share.
+    /// How answers are chosen.
+    pub(crate) fn options(&self) -> AnswerOptions {
+        AnswerOptions {
+            null_threshold: self.null_threshold,
+            max_tokens: self.max_tokens,
+            stride: self.stride,
+            ..AnswerOptions::default()
+        }
+    }
+}
+
+impl CommonArgs {
+    /// The options that the commands that explain share.
     pub(crate) fn options(&self, reference: Reference) -> Options {
         Options {
-            answering: AnswerOptions {
-                null_threshold: self.null_threshold,
-                max_tokens: self.max_tokens,
-                stride: self.stride,
-                ..AnswerOptions::default()
-            },
+            answering: self.answering.options(),
             reference,
             preset: self.rule.preset(),
             ..Options::default()

@@ -1,10 +1,8 @@
 //! `spanlift audit`: how exactly the scores of a data set's questions add up.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use spanlift::attribute::{KeepEdges, Reference};
 use spanlift::ops::Real;
@@ -13,7 +11,8 @@ use spanlift_explanation::Explanation;
 use spanlift_squad::Question;
 
 use crate::args::{AuditArgs, PrecisionArg, reference};
-use crate::output::{self, Outcome};
+use crate::model::Model;
+use crate::output::{self, Outcome, count};
 
 /// Questions that share one packed pass.
 const BATCH: usize = 8;
@@ -37,7 +36,7 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Outcome> {
             args.data.display()
         );
     }
-    args.common.start_threads()?;
+    args.common.answering.start_threads()?;
     match args.common.precision {
         PrecisionArg::F32 => audit::<f32>(args, &references, questions),
         PrecisionArg::F64 => audit::<f64>(args, &references, questions),
@@ -49,7 +48,7 @@ fn audit<T: Real>(
     references: &[Reference],
     questions: &[Question],
 ) -> anyhow::Result<Outcome> {
-    let explainer: Explainer<T> = crate::model::load(&args.common)?;
+    let explainer: Explainer<T> = Model::find(&args.common.answering)?.load()?;
     let mut outcome = Outcome::Done;
     let mut failed = 0;
     for reference in references {
@@ -109,7 +108,7 @@ fn audit_reference<T: Real>(
 ) -> (Vec<Worst>, usize) {
     let mut options = args.common.options(reference.clone());
     options.edges = KeepEdges::None;
-    let bar = progress(questions.len(), reference.name());
+    let bar = output::progress(questions.len(), reference.name());
     let (mut worst, mut failed) = (Vec::with_capacity(questions.len()), 0);
     for batch in questions.chunks(BATCH) {
         let items: Vec<Item<'_>> = batch
@@ -134,20 +133,6 @@ fn audit_reference<T: Real>(
     (worst, failed)
 }
 
-fn progress(questions: usize, reference: &str) -> ProgressBar {
-    let bar = ProgressBar::new(questions as u64);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) =
-        ProgressStyle::with_template("{prefix:8} {bar:30} {pos}/{len} {per_sec} {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar.set_prefix(reference.to_owned());
-    bar
-}
-
 /// `3` is the cut at the input of layer 3; the others name themselves.
 fn cut_name(cut: &str) -> String {
     if cut.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -155,10 +140,6 @@ fn cut_name(cut: &str) -> String {
     } else {
         format!("cut `{cut}`")
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn report(

@@ -15,6 +15,7 @@ use spanlift_explanation::Explanation;
 use spanlift_render::terminal;
 
 use crate::args::{ExplainArgs, PrecisionArg, reference};
+use crate::model::Model;
 use crate::output::{self, Outcome};
 
 /// Question, passage and, from a data set, the gold answers.
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     crate::render::check(&args.pictures)?;
     output::check_targets(&args.targets(), &args.inputs())?;
     let texts = texts(args)?;
-    args.common.start_threads()?;
+    args.common.answering.start_threads()?;
     match args.common.precision {
         PrecisionArg::F32 => explain::<f32>(args, &texts),
         PrecisionArg::F64 => explain::<f64>(args, &texts),
@@ -84,7 +85,7 @@ fn read_text(file: &Path) -> anyhow::Result<String> {
 }
 
 fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome> {
-    let explainer: Explainer<T> = crate::model::load(&args.common)?;
+    let explainer: Explainer<T> = Model::find(&args.common.answering)?.load()?;
     let mut options = args.common.options(reference(&args.reference)?);
     options.answering.n_best = args.n_best;
     options.target = args.kind();
@@ -112,8 +113,8 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     }
     let limit = explainer.checkpoint().encoder.config.positions;
     let default = AnswerOptions::default().max_tokens;
-    if args.common.max_tokens > limit && args.common.max_tokens != default {
-        let asked = args.common.max_tokens;
+    if args.common.answering.max_tokens > limit && args.common.answering.max_tokens != default {
+        let asked = args.common.answering.max_tokens;
         output::note(&format!(
             "--max-tokens: {asked} asked for, the model takes at most {limit}"
         ));

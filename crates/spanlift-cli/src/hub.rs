@@ -1,20 +1,17 @@
-//! A model of the hub: fetched, with the download on standard error, and loaded under its name.
+//! A model of the hub: fetched, with the download on standard error.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
-use spanlift::Explainer;
-use spanlift::checkpoint::Source;
-use spanlift::ops::Real;
 use spanlift_hub::{HubName, Progress, Settings};
 
 use crate::output;
 
-/// Loads a model that is no folder here.
-pub(crate) fn load<T: Real>(typed: &Path, offline: bool) -> anyhow::Result<Explainer<T>> {
+/// The folder, and the name, of a model that is no folder here.
+pub(crate) fn fetch(typed: &Path, offline: bool) -> anyhow::Result<(PathBuf, String)> {
     let no_folder = || format!("--model: there is no folder `{}`", typed.display());
     let name: HubName = typed.to_string_lossy().parse().with_context(no_folder)?;
     let mut settings = Settings::from_env().context("--model")?;
@@ -33,9 +30,7 @@ pub(crate) fn load<T: Real>(typed: &Path, offline: bool) -> anyhow::Result<Expla
             "`{name}` is the cached copy, commit {commit}: {error:#}"
         ));
     }
-    let source = Source::Folder(&found.folder);
-    let explainer = Explainer::load(source).with_context(|| format!("--model: `{name}`"))?;
-    Ok(explainer.named(&name.to_string()))
+    Ok((found.folder, name.to_string()))
 }
 
 /// A line, and a bar where standard error is a terminal.

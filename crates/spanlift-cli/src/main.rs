@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod evaluate;
 mod explain;
 #[cfg(feature = "hub")]
 mod hub;
@@ -19,5 +20,6 @@ fn main() -> ExitCode {
         args::Command::Explain(args) => explain::run(&args),
         args::Command::Render(args) => render::run(&args),
         args::Command::Audit(args) => audit::run(&args),
+        args::Command::Evaluate(args) => evaluate::run(&args),
     })
 }

@@ -1,59 +1,140 @@
-//! The model that was asked for, loaded.
+//! The model that was asked for: found, then loaded or told from others by its bytes.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use sha2::{Digest, Sha256};
 
 use spanlift::Explainer;
 use spanlift::checkpoint::Source;
 use spanlift::ops::Real;
 
-use crate::args::CommonArgs;
+use crate::args::AnsweringArgs;
 
-/// Loads the folder, the hub's model, or without either the embedded one; says on standard error what was passed over.
-pub(crate) fn load<T: Real>(args: &CommonArgs) -> anyhow::Result<Explainer<T>> {
-    let explainer = match &args.model {
-        // What is there, of whatever kind, is no name on the hub.
-        Some(path) if path.try_exists().unwrap_or(true) => {
-            Explainer::load(Source::Folder(path)).context("--model")?
-        }
-        #[cfg(feature = "hub")]
-        Some(name) => crate::hub::load(name, args.offline)?,
-        #[cfg(not(feature = "hub"))]
-        Some(name) => no_hub(name)?,
-        None => default_model()?,
-    };
-    for note in &explainer.checkpoint().notes {
-        crate::output::note(note);
-    }
-    Ok(explainer)
+/// Where the model is.
+pub(crate) enum Model {
+    /// In the program.
+    Embedded,
+    /// In a folder.
+    Folder(PathBuf),
+    /// In the cache of the hub, under its name.
+    #[cfg(feature = "hub")]
+    Cached(PathBuf, String),
 }
 
-#[cfg(not(feature = "hub"))]
-fn no_hub<T: Real>(name: &std::path::Path) -> anyhow::Result<Explainer<T>> {
-    anyhow::bail!(
-        "--model: there is no folder `{}`, and this program was built without the feature `hub`, which fetches models",
-        name.display()
-    )
+impl Model {
+    /// The folder, the hub's model (fetched where it is not there yet), or without either the embedded one.
+    pub(crate) fn find(args: &AnsweringArgs) -> anyhow::Result<Self> {
+        match &args.model {
+            // What is there, of whatever kind, is no name on the hub.
+            Some(path) if path.try_exists().unwrap_or(true) => Ok(Self::Folder(path.clone())),
+            #[cfg(feature = "hub")]
+            Some(name) => {
+                let (folder, name) = crate::hub::fetch(name, args.offline)?;
+                Ok(Self::Cached(folder, name))
+            }
+            #[cfg(not(feature = "hub"))]
+            Some(name) => anyhow::bail!(
+                "--model: there is no folder `{}`, and this program was built without the feature `hub`, which fetches models",
+                name.display()
+            ),
+            None => Ok(Self::Embedded),
+        }
+    }
+
+    /// Loads it; says on standard error what was passed over.
+    pub(crate) fn load<T: Real>(&self) -> anyhow::Result<Explainer<T>> {
+        let explainer = match self {
+            Self::Embedded => Explainer::load(embedded()?).context("the embedded model")?,
+            Self::Folder(folder) => Explainer::load(Source::Folder(folder)).context("--model")?,
+            #[cfg(feature = "hub")]
+            Self::Cached(folder, name) => Explainer::load(Source::Folder(folder))
+                .with_context(|| format!("--model: `{name}`"))?
+                .named(name),
+        };
+        for note in &explainer.checkpoint().notes {
+            crate::output::note(note);
+        }
+        Ok(explainer)
+    }
+
+    /// SHA-256 of the files that it may be read from, in hexadecimal.
+    pub(crate) fn hash(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        match self {
+            Self::Embedded => {
+                if let Source::Embedded {
+                    config,
+                    weights,
+                    tokenizer,
+                    ..
+                } = embedded()?
+                {
+                    for bytes in [config, weights, tokenizer] {
+                        hash.update(format!("{}\n", bytes.len()));
+                        hash.update(bytes);
+                    }
+                }
+            }
+            Self::Folder(folder) => hash_folder(folder, &mut hash)?,
+            #[cfg(feature = "hub")]
+            Self::Cached(folder, _) => hash_folder(folder, &mut hash)?,
+        }
+        let hash = hash.finalize();
+        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// What configs, tokenizers and weights end in.
+const ENDINGS: [&str; 4] = ["bin", "json", "safetensors", "txt"];
+
+fn hash_folder(folder: &Path, hash: &mut Sha256) -> anyhow::Result<()> {
+    let fail = |path: &Path| format!("--model: `{}` cannot be read", path.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| fail(folder))? {
+        let path = entry.with_context(|| fail(folder))?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut buffer = vec![0; 1 << 16];
+    for path in paths {
+        let mut file = File::open(&path).with_context(|| fail(&path))?;
+        let length = file.metadata().with_context(|| fail(&path))?.len();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        hash.update(format!("{name} {length}\n"));
+        loop {
+            match file.read(&mut buffer).with_context(|| fail(&path))? {
+                0 => break,
+                n => hash.update(&buffer[..n]),
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "default-model")]
-fn default_model<T: Real>() -> anyhow::Result<Explainer<T>> {
+fn embedded() -> anyhow::Result<Source<'static>> {
     macro_rules! file {
         ($name:literal) => {
             include_bytes!(concat!("../../../models/minilm-l6-squad2/", $name))
         };
     }
-    let source = Source::Embedded {
+    Ok(Source::Embedded {
         name: "minilm-l6-squad2",
         config: file!("config.json"),
         weights: file!("model.safetensors"),
         tokenizer: file!("tokenizer.json"),
         tokenizer_config: Some(file!("tokenizer_config.json")),
-    };
-    Explainer::load(source).context("the embedded model")
+    })
 }
 
 #[cfg(not(feature = "default-model"))]
-fn default_model<T: Real>() -> anyhow::Result<Explainer<T>> {
+fn embedded() -> anyhow::Result<Source<'static>> {
     anyhow::bail!(
         "--model: expected one: this program was built without the feature `default-model`"
     )

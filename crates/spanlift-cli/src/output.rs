@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use spanlift_render::ColourDepth;
 
@@ -68,6 +69,26 @@ pub(crate) fn note(text: &str) {
 /// Something that the user must not overlook.
 pub(crate) fn warn(text: &str) {
     line(&format!("WARNING: {text}"));
+}
+
+/// `1 question`, `2 questions`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A bar over so many questions with rate and time left, on standard error where that is a terminal.
+pub(crate) fn progress(questions: usize, name: &str) -> ProgressBar {
+    let bar = ProgressBar::new(questions as u64);
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix:8} {bar:30} {pos}/{len} {per_sec} {eta} left")
+    {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name.to_owned());
+    bar
 }
 
 /// The colours that standard output can show.

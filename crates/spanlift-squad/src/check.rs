@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::{GoldAnswer, Question, SquadError};
+use crate::{Dataset, GoldAnswer, Question, Skipped, SquadError};
 
 /// Characters of a text that an error quotes.
 const QUOTED: usize = 60;
@@ -23,7 +23,16 @@ pub(crate) struct Passage {
 impl Passage {
     /// `field` is the passage's own.
     pub(crate) fn new(context: &str, field: impl Display) -> Result<Self, SquadError> {
-        not_blank(context, None, field)?;
+        Self::of(context, None, field)
+    }
+
+    /// The same, of the question with this id.
+    pub(crate) fn of(
+        context: &str,
+        id: Option<&str>,
+        field: impl Display,
+    ) -> Result<Self, SquadError> {
+        not_blank(context, id, field)?;
         let bytes = context.char_indices().map(|(byte, _)| byte);
         Ok(Self {
             context: context.into(),
@@ -46,52 +55,101 @@ impl Passage {
     }
 }
 
-/// The questions that passed, in order.
+/// The questions that passed, in order, and where asked for the faults of the others.
 #[derive(Default)]
 pub(crate) struct Collector {
     questions: Vec<Question>,
     ids: HashSet<String>,
+    skipped: Option<Skipped>,
 }
 
 impl Collector {
-    /// Checks and keeps a question about this passage; `place` is its record in the file.
+    /// One that notes a bad record and goes on.
+    pub(crate) fn skipping() -> Self {
+        Self {
+            skipped: Some(Skipped::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether bad records are passed over.
+    pub(crate) fn skips(&self) -> bool {
+        self.skipped.is_some()
+    }
+
+    /// The value; `None` where it is a fault that was noted.
+    pub(crate) fn note<T>(
+        &mut self,
+        result: Result<T, SquadError>,
+    ) -> Result<Option<T>, SquadError> {
+        match (result, &mut self.skipped) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(skipped)) => {
+                skipped.count += 1;
+                if skipped.first.len() < Skipped::LISTED {
+                    skipped.first.push(error);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks and keeps a question about this passage; `place` is its record in the file, as fields begin.
     pub(crate) fn push(
         &mut self,
         question: Question,
         passage: &Passage,
         place: impl Display,
     ) -> Result<(), SquadError> {
+        let checked = self.checked(question, passage, place);
+        if let Some(question) = self.note(checked)? {
+            self.ids.insert(question.id.clone());
+            self.questions.push(question);
+        }
+        Ok(())
+    }
+
+    fn checked(
+        &self,
+        question: Question,
+        passage: &Passage,
+        place: impl Display,
+    ) -> Result<Question, SquadError> {
         let id = question.id.as_str();
-        not_blank(id, None, format_args!("{place}.id"))?;
-        if !self.ids.insert(id.to_owned()) {
+        not_blank(id, None, format_args!("{place}id"))?;
+        if self.ids.contains(id) {
             return Err(SquadError::DuplicateId {
                 id: id.to_owned(),
-                field: format!("{place}.id"),
+                field: format!("{place}id"),
             });
         }
         not_blank(
             &question.question,
             Some(id),
-            format_args!("{place}.question"),
+            format_args!("{place}question"),
         )?;
         if question.is_impossible && !question.answers.is_empty() {
             return Err(SquadError::ImpossibleWithAnswers {
                 id: id.to_owned(),
-                field: format!("{place}.answers"),
+                field: format!("{place}answers"),
                 got: question.answers.len(),
             });
         }
         for (index, answer) in question.answers.iter().enumerate() {
-            let place = format_args!("{place}.answers[{index}]");
+            let place = format_args!("{place}answers[{index}]");
             not_blank(&answer.text, Some(id), format_args!("{place}.text"))?;
             at_its_start(answer, passage, id, place)?;
         }
-        self.questions.push(question);
-        Ok(())
+        Ok(question)
     }
 
-    pub(crate) fn finish(self) -> Vec<Question> {
-        self.questions
+    pub(crate) fn finish(self, version: Option<String>) -> (Dataset, Skipped) {
+        let dataset = Dataset {
+            version,
+            questions: self.questions,
+        };
+        (dataset, self.skipped.unwrap_or_default())
     }
 }
 

@@ -24,6 +24,28 @@ pub enum SquadError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// It starts as zstd does and then breaks.
+    #[error("broken zstd")]
+    Zstd {
+        /// What the decoder said.
+        source: io::Error,
+    },
+    /// It starts as Parquet does and then breaks, or is packed in a way that is not read.
+    #[error("not readable as Parquet: {reason}")]
+    Parquet {
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A Parquet file says of itself that it holds more than can be there, or than is taken.
+    #[error("not readable as Parquet: {what}: expected at most {limit}, got {got}")]
+    ParquetClaim {
+        /// As `the footer's bytes`.
+        what: String,
+        /// The most that is believed.
+        limit: u64,
+        /// What it claims.
+        got: u64,
+    },
     /// The text is not UTF-8.
     #[error("not UTF-8: the (decompressed) byte {offset} starts no character")]
     NotUtf8 {
@@ -45,7 +67,7 @@ pub enum SquadError {
     NotSquad {
         /// The question, where the field belongs to one and its id can be read.
         id: Option<String>,
-        /// As `data[3].paragraphs[0].qas[2].question`.
+        /// As `data[3].paragraphs[0].qas[2].question`, `line 7: question` or `row 7: question`, from 1.
         field: String,
         /// Expected and got, as the parser said it.
         reason: String,
@@ -94,6 +116,43 @@ pub enum SquadError {
         got: String,
         /// The character at which the text does occur first.
         found: Option<usize>,
+    },
+}
+
+/// Why predictions were not taken or not scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// The bytes could not be had, or are no text.
+    #[error(transparent)]
+    File(#[from] SquadError),
+    /// Not a JSON object with a value of the right type for each id.
+    #[error(
+        "{}expected a JSON object from question ids to values: {reason}",
+        of(id)
+    )]
+    NotById {
+        /// The id whose value is wrong, where it is one.
+        id: Option<String>,
+        /// Expected and got, as the parser said it.
+        reason: String,
+    },
+    /// There is nothing to score.
+    #[error("expected at least one question, got none")]
+    NoQuestions,
+    /// Questions without a prediction or without null odds.
+    #[error(
+        "expected {what} for each of {total} questions, got none for {count}; the first is `{first}`"
+    )]
+    Missing {
+        /// `prediction` or `null odds`.
+        what: &'static str,
+        /// How many have none.
+        count: usize,
+        /// How many there are.
+        total: usize,
+        /// The first id without.
+        first: String,
     },
 }
 

@@ -12,7 +12,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use crate::check::{Collector, Passage};
-use crate::{Dataset, GoldAnswer, Question, SquadError};
+use crate::{GoldAnswer, Question, SquadError, loose};
 
 // Texts are borrowed from the file where there is no escape in them. Every list element costs the file more
 // than a few bytes, since arrays and empty objects are refused as they come: these structures stay within
@@ -40,7 +40,7 @@ struct Paragraph<'a> {
 }
 
 #[derive(Deserialize)]
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     question: Text<'a>,
@@ -57,10 +57,10 @@ struct Answer<'a> {
 }
 
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// A structure written as an object; a derived one alone would also take an array of its fields.
-struct Object<T>(T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -83,7 +83,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// The file's version: a string in SQuAD, a number in some of its relatives.
-struct Version(String);
+pub(crate) struct Version(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Version {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -113,12 +113,12 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// A question's place in the file; shown as `data[3].paragraphs[0].qas[2]`.
+/// A question's place in the file, as its fields begin: `data[3].paragraphs[0].qas[2].`.
 #[derive(Clone, Copy)]
-struct Place {
-    article: usize,
-    paragraph: usize,
-    question: usize,
+pub(crate) struct Place {
+    pub(crate) article: usize,
+    pub(crate) paragraph: usize,
+    pub(crate) question: usize,
 }
 
 impl fmt::Display for Place {
@@ -128,20 +128,29 @@ impl fmt::Display for Place {
             paragraph,
             question,
         } = self;
-        write!(f, "data[{article}].paragraphs[{paragraph}].qas[{question}]")
+        write!(
+            f,
+            "data[{article}].paragraphs[{paragraph}].qas[{question}]."
+        )
     }
 }
 
-/// Reads and checks a whole file.
-pub(crate) fn dataset(text: &str) -> Result<Dataset, SquadError> {
-    let Object(file): Object<File<'_>> =
-        serde_json::from_str(text).map_err(|error| refused(text, &error))?;
-    let mut collector = Collector::default();
+/// Reads and checks a whole file; gives its version.
+pub(crate) fn read(text: &str, collector: &mut Collector) -> Result<Option<String>, SquadError> {
+    let Object(file): Object<File<'_>> = match serde_json::from_str(text) {
+        Ok(file) => file,
+        Err(error) if collector.skips() && error.classify() == Category::Data => {
+            return loose::read(text, collector);
+        }
+        Err(error) => return Err(refused(text, &error)),
+    };
     for (article, Object(entry)) in file.data.into_iter().enumerate() {
         let title: Arc<str> = entry.title.map_or("".into(), |title| title.0.into());
         for (paragraph, Object(entry)) in entry.paragraphs.into_iter().enumerate() {
             let at = format_args!("data[{article}].paragraphs[{paragraph}].context");
-            let passage = Passage::new(&entry.context.0, at)?;
+            let Some(passage) = collector.note(Passage::new(&entry.context.0, at))? else {
+                continue;
+            };
             for (question, Object(record)) in entry.qas.into_iter().enumerate() {
                 let place = Place {
                     article,
@@ -152,14 +161,11 @@ pub(crate) fn dataset(text: &str) -> Result<Dataset, SquadError> {
             }
         }
     }
-    Ok(Dataset {
-        version: file.version.map(|version| version.0),
-        questions: collector.finish(),
-    })
+    Ok(file.version.map(|version| version.0))
 }
 
 impl Record<'_> {
-    fn question(self, title: &Arc<str>, passage: &Passage) -> Question {
+    pub(crate) fn question(self, title: &Arc<str>, passage: &Passage) -> Question {
         let answers = self.answers.into_iter().map(|Object(answer)| GoldAnswer {
             text: answer.text.0.into_owned(),
             start: answer.answer_start,

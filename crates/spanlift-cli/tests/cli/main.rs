@@ -11,6 +11,7 @@ mod bad_input;
 mod checkpoints;
 mod default_model;
 mod desk;
+mod evaluate;
 mod explain;
 mod files;
 #[cfg(feature = "hub")]
