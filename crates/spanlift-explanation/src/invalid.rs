@@ -69,6 +69,16 @@ pub enum Invalid {
         /// What stands there; none at the end.
         got: Option<Part>,
     },
+    /// A number is not what the scores beside it add up to.
+    #[error("{field}: expected {expected}, got {got}")]
+    Sum {
+        /// The number's place.
+        field: String,
+        /// What it should be, and of what.
+        expected: String,
+        /// What it is.
+        got: f64,
+    },
     /// `has_answer` and the answer's offsets contradict each other.
     #[error("answer: has_answer is {has_answer}, got offsets {} and {}", or_null(*start), or_null(*end))]
     Answer {

@@ -4,7 +4,8 @@
 //! servers read it and nothing else. Its JSON form carries a format name and a version ([`FORMAT`],
 //! [`VERSION`]); [`Explanation::from_json`] reads this version or says what it met instead, and
 //! [`Explanation::validate`] holds on both sides of the border: what was read can be indexed without a further
-//! look, and what could not be read back is not written. [`words`] joins wordpieces for whoever shows words.
+//! look, and what could not be read back is not written. [`Explanation::check_sums`] adds the scores up again, for whoever
+//! shows a file that may have been edited. [`words`] joins tokens for whoever shows words.
 //!
 //! Dimension letters: `S` tokens of the explained window, `L` layers, `A` heads.
 //!
@@ -21,12 +22,13 @@
 
 mod invalid;
 mod json;
+mod sums;
 mod validate;
 mod words;
 
 pub use invalid::Invalid;
 pub use json::{FORMAT, ReadError, VERSION, WriteError};
-pub use words::{Characters, Word, words};
+pub use words::{Characters, NO_TEXT, Texts, Word, is_blank, words};
 
 use std::collections::BTreeMap;
 
@@ -87,7 +89,7 @@ pub struct Explanation {
 pub struct ModelInfo {
     /// The checkpoint's name: its folder, or the embedded model's name.
     pub name: String,
-    /// `bert`.
+    /// `bert`, `roberta`, `xlm-roberta`, `distilbert`, `electra`, `mobilebert` or `deberta-v2`: it says how [`words`] are marked.
     pub family: String,
     /// L.
     pub layers: usize,
@@ -188,7 +190,7 @@ pub enum Part {
 /// One token of the explained window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// The vocabulary's text of the token, `##` for the continuation of a word included.
+    /// The vocabulary's text of the token, with its mark for the beginning (`Ġ`, `▁`) or the continuation (`##`) of a word.
     pub text: String,
     /// Row of the embedding table.
     pub id: u32,

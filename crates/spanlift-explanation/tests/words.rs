@@ -1,14 +1,18 @@
-//! Wordpieces joined to words, on handmade texts.
+//! Tokens joined to words, on handmade texts.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod common;
 
 use common::{cafe, piece, special, zeros};
-use spanlift_explanation::{Characters, Part, Token, words};
+use spanlift_explanation::{Characters, Part, Texts, Token, is_blank, words};
 
 /// The words' texts for a passage cut into these tokens.
 fn texts(passage: &str, tokens: &[(&str, usize, usize)]) -> Vec<String> {
+    texts_of("bert", passage, tokens)
+}
+
+fn texts_of(family: &str, passage: &str, tokens: &[(&str, usize, usize)]) -> Vec<String> {
     let mut all = vec![special("[CLS]"), special("[SEP]")];
     all.extend(
         tokens
@@ -16,12 +20,54 @@ fn texts(passage: &str, tokens: &[(&str, usize, usize)]) -> Vec<String> {
             .map(|&(text, start, end)| piece(text, Part::Passage, start, end)),
     );
     all.push(special("[SEP]"));
-    let explanation = zeros("", passage, all, 1, 1);
+    let mut explanation = zeros("", passage, all, 1, 1);
+    explanation.model.family = family.to_owned();
     explanation.validate().unwrap();
     words(&explanation)
         .into_iter()
         .map(|word| word.text)
         .collect()
+}
+
+/// A row of the table that `web/tests/unit/units.test.ts` reads as well.
+#[derive(serde::Deserialize)]
+struct Row {
+    name: String,
+    family: String,
+    passage: String,
+    tokens: Vec<(String, usize, usize)>,
+    words: Vec<String>,
+}
+
+#[test]
+fn every_family_marks_its_words() {
+    let rows: Vec<Row> = serde_json::from_str(include_str!("data/words.json")).unwrap();
+    for row in &rows {
+        let tokens: Vec<_> = row
+            .tokens
+            .iter()
+            .map(|(text, a, b)| (text.as_str(), *a, *b))
+            .collect();
+        let found = texts_of(&row.family, &row.passage, &tokens);
+        assert_eq!(
+            &found[2..found.len() - 1],
+            row.words,
+            "{}: {}",
+            row.family,
+            row.name
+        );
+    }
+    for family in [
+        "bert",
+        "roberta",
+        "xlm-roberta",
+        "distilbert",
+        "electra",
+        "mobilebert",
+        "deberta-v2",
+    ] {
+        assert!(rows.iter().any(|row| row.family == family), "{family}");
+    }
 }
 
 #[test]
@@ -124,6 +170,47 @@ fn a_token_without_offsets_is_a_word_of_its_own() {
             .map(|word| word.text.as_str())
             .collect::<Vec<_>>(),
         ["[CLS]", "a", "##b", "[SEP]"]
+    );
+}
+
+#[test]
+fn offsets_are_given_without_blanks_and_marks() {
+    let tokens = vec![
+        special("<s>"),
+        piece("a", Part::Passage, 0, 1),
+        piece("Ġ", Part::Passage, 1, 2),
+        piece("Ġbc", Part::Passage, 1, 4),
+        piece("Ċ", Part::Passage, 4, 5),
+        special("</s>"),
+    ];
+    let mut explanation = zeros("", "a bc\n", tokens, 1, 1);
+    explanation.model.family = "roberta".to_owned();
+    let texts = Texts::new(&explanation);
+    let spans = explanation.tokens.iter().map(|token| texts.span(token));
+    assert_eq!(
+        spans.collect::<Vec<_>>(),
+        [
+            None,
+            Some((0, 1)),
+            Some((2, 2)),
+            Some((2, 4)),
+            Some((5, 5)),
+            None
+        ]
+    );
+}
+
+#[test]
+fn white_space_is_what_parts_words() {
+    let blanks = (0..=0x0010_ffff)
+        .filter_map(char::from_u32)
+        .filter(|&c| is_blank(c));
+    let blanks: String = blanks.collect();
+    // Unicode's White_Space, https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt, less U+000B, U+000C, U+0085.
+    assert_eq!(
+        blanks,
+        "\t\n\r \u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\
+         \u{2028}\u{2029}\u{202f}\u{205f}\u{3000}"
     );
 }
 
