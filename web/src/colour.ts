@@ -15,6 +15,18 @@
 export type Rgb = readonly [number, number, number];
 export type Palette = "red-blue" | "colour-blind";
 export type Theme = "light" | "dark";
+/** How a score's share of its scale becomes a place on the colours: in proportion, or by the square root of its size. */
+export type Shape = "linear" | "root";
+
+/** The place on the colours, -1 to 1, of a share of the scale. */
+export function place(share: number, shape: Shape): number {
+  return shape === "root" ? Math.sign(share) * Math.sqrt(Math.abs(share)) : share;
+}
+
+/** The share of the scale that has this place: what a legend writes there. */
+export function shareAt(place: number, shape: Shape): number {
+  return shape === "root" ? place * Math.abs(place) : place;
+}
 
 /** OKLab a and b of the two ends, positive and negative. */
 const ENDS: Record<Palette, { positive: readonly [number, number]; negative: readonly [number, number] }> = {
@@ -46,6 +58,8 @@ export interface Cell {
 export interface Ramp {
   /** The cell of a score that is x times its scale; beyond ±1 as at ±1, no number is grey. */
   cell(x: number): Cell;
+  /** The cell of a place on the colours. */
+  at(place: number): Cell;
   zero: string;
   positive: string;
   negative: string;
@@ -61,13 +75,15 @@ export function diverging(x: number, palette: Palette = "red-blue", theme: Theme
 }
 
 /** All colours of one palette and theme, made once. */
-export function ramp(palette: Palette, theme: Theme): Ramp {
+export function ramp(palette: Palette, theme: Theme, shape: Shape = "linear"): Ramp {
   const cells: Cell[] = [];
   for (let i = -STEPS; i <= STEPS; i++) cells.push(cell(diverging(i / STEPS, palette, theme)));
   const grey = cell([128, 128, 128]);
   const ink = (end: readonly [number, number]) => css(fromOklab(INK[theme], end[0], end[1]));
+  const at = (x: number) => cells[STEPS + Math.round(STEPS * Math.max(-1, Math.min(1, x)))] ?? grey;
   return {
-    cell: (x) => cells[STEPS + Math.round(STEPS * Math.max(-1, Math.min(1, x)))] ?? grey,
+    cell: (x) => at(place(x, shape)),
+    at,
     zero: css(diverging(0, palette, theme)),
     positive: ink(ENDS[palette].positive),
     negative: ink(ENDS[palette].negative),

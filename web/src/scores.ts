@@ -20,6 +20,16 @@ export interface Cut {
   error: number;
 }
 
+/**
+ * Whether the map at the words would look as the one of layer 1: wherever position, segment and LayerNorm are all that lies
+ * between, since none of them passes anything from one token to another.
+ */
+export function repeated({ word_score, layers }: Explanation): boolean {
+  const scale = largest(word_score);
+  const [layer] = layers;
+  return !!layer && word_score.every((score, i) => Math.abs(score - (layer.score[i] ?? 0)) <= 1e-3 * scale);
+}
+
 export function cuts(explanation: Explanation): Cut[] {
   const words: Cut = {
     name: "words",
@@ -37,7 +47,7 @@ export function cuts(explanation: Explanation): Cut[] {
       title: output ? "Output" : `Layer ${name}`,
       about: output
         ? "the final hidden states: by construction only the target\u2019s own tokens score here, so this cut supports no claim"
-        : `at the input of encoder layer ${name}`,
+        : `at the input of encoder layer ${name}` + (name === "1" && repeated(explanation) ? ", token by token the same as at the word embeddings" : ""),
       score,
       parts: { positive, negative },
       sum,

@@ -40,20 +40,40 @@ export class Characters {
   }
 }
 
-/** Controls without a picture of their own, separators of lines, and the overrides, embeddings and isolates. */
-const UNSEEN = /[\u0080-\u009f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]/g;
-const CONTROL = /[\u0000-\u001f\u007f]/g;
+/** Controls, separators of lines, marks, overrides, embeddings and isolates of the direction: the list of `text.rs`. */
+const ACTS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ufffe\uffff]/g;
 
-/** The text with every character that could act replaced by one that can be seen: `␛ ␉ �`. */
+/** The text with every character that could act replaced by `�`, as in the pictures and the terminal. */
 export function visible(text: string): string {
-  return text
-    .replace(CONTROL, (c) => (c === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0))))
-    .replace(UNSEEN, "\ufffd");
+  return text.replace(ACTS, "\ufffd");
+}
+
+/**
+ * White space that parts words: Unicode's, but for the controls that a tokenizer drops without splitting (U+000B, U+000C,
+ * U+0085), which are shown. JavaScript's own `\s` is another list.
+ */
+export const BLANK = "[\\t\\n\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const BLANKS = new RegExp(`${BLANK}+`, "g");
+const ENDS = new RegExp(`^${BLANK}+|${BLANK}+$`, "g");
+const ANY = new RegExp(BLANK);
+
+export function hasBlank(text: string): boolean {
+  return ANY.test(text);
+}
+
+/** The text without white space at its ends. */
+export function trimmed(text: string): string {
+  return text.replace(ENDS, "");
+}
+
+/** Line ends in white space: `\r\n` is one, U+2029 ends a paragraph. */
+export function breaks(gap: string): number {
+  return (gap.replace(/\r\n/g, "\n").match(/[\n\r\u2028]/g)?.length ?? 0) + 2 * (gap.match(/\u2029/g)?.length ?? 0);
 }
 
 /** Prose on one line: runs of white space are one blank, the rest is visible. */
 export function line(text: string): string {
-  return visible(text.replace(/\s+/g, " "));
+  return visible(text.replace(BLANKS, " "));
 }
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;

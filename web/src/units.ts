@@ -1,18 +1,24 @@
 /**
  * What the map shows: the tokens of an explanation as words or as wordpieces, with the text as it was given.
  *
- * A token continues the word of the token before it where both are of the question or both of the passage, its
- * vocabulary text begins with `##`, and its offsets follow with nothing between that splits words: no gap, or
- * characters that the tokenizer drops without splitting (a combining accent), but no white space. A special token
- * is a word of its own, and so is a token without offsets.
+ * A token continues the word of the token before it where both are of the question or both of the passage, no white
+ * space stands between them (characters that a tokenizer drops without splitting, a combining accent among them, do not
+ * split), and its vocabulary text says so: by WordPiece's `##`, or, in the families that mark where a word begins (`Ġ`, `▁`),
+ * by having no mark where the text joins the two. The rules and their reasons are those of
+ * `crates/spanlift-explanation/src/words.rs`, and its table of tests is used here too.
  *
- *     tokens ──> units (words or pieces) ──> blocks (question, passage) ──> runs of one direction
+ *     tokens ──> units (words or pieces) ──> blocks (question, passage) ──> paragraphs ──> runs of one direction
  */
 
 import type { Explanation, Part, Token } from "./explanation";
-import { Characters, type Direction, direction, leadingMarks, line, visible } from "./text";
+import { Characters, type Direction, breaks, direction, hasBlank, leadingMarks, line, trimmed, visible } from "./text";
+
+/** Stands for a token that is white space alone, or the mark of a beginning alone. */
+export const NO_TEXT = "\u2423";
 
 const CONTINUATION = "##";
+/** The mark of a beginning, where the family has one. */
+const START: Record<string, string> = { roberta: "\u0120", "xlm-roberta": "\u2581", "deberta-v2": "\u2581" };
 
 /** A word or a piece: what has one colour. */
 export interface Unit {
@@ -28,6 +34,8 @@ export interface Unit {
   end: number | null;
   /** What stands between the unit before and this one: blanks, or characters that no token covers. */
   gap: string;
+  /** How many line ends are in that gap. */
+  breaks: number;
 }
 
 /** Neighbouring units of one direction. */
@@ -36,41 +44,97 @@ export interface Run {
   units: Unit[];
 }
 
+/** What stands between two line ends of the text. */
+export interface Paragraph {
+  direction: Direction;
+  /** Whether a blank line is before it. */
+  apart: boolean;
+  runs: Run[];
+}
+
 /** The question with its special tokens, or the passage with its own. */
 export interface Block {
   name: "question" | "passage";
-  direction: Direction;
-  runs: Run[];
+  paragraphs: Paragraph[];
 }
 
 interface Texts {
   question: Characters;
   passage: Characters;
+  /** The mark of a beginning; none where the vocabulary marks continuations. */
+  start: string | null;
+}
+
+function textsOf({ question, passage, model }: Explanation): Texts {
+  const start = Object.hasOwn(START, model.family) ? (START[model.family] ?? null) : null;
+  return { question: new Characters(question), passage: new Characters(passage), start };
+}
+
+/** The characters of a token, without blanks at either end; empty for a token that is white space or a mark alone. */
+function span(token: Token, texts: Texts): [number, number] | null {
+  const { part, start, end } = token;
+  if (part === "special" || start === null || end === null) return null;
+  const text = texts[part].slice(start, end);
+  const inner = trimmed(text);
+  const first = inner === "" ? end : start + [...text.slice(0, text.indexOf(inner))].length;
+  if (token.text === texts.start) return [first, first];
+  return inner === "" ? [start, start] : [first, first + [...inner].length];
+}
+
+/** What only extends the character before it: a combining mark, a joiner, a skin tone. */
+const EXTENDS = /^[\p{M}\u200c\u200d\u{1f3fb}-\u{1f3ff}]/u;
+const LETTER = /^[\p{Alphabetic}\p{N}\p{M}\u200c\u200d\u{1f3fb}-\u{1f3ff}]/u;
+/** Letters of scripts that write words without blanks: Thai, Lao, Myanmar, Khmer, kana, bopomofo and Han. */
+const UNSPACED =
+  /^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\u{20000}-\u{3ffff}]/u;
+
+/** Whether two characters that meet are of one word. */
+function joined(last: string, first: string): boolean {
+  if (hasBlank(last)) return false;
+  const letter = (c: string) => LETTER.test(c) && !UNSPACED.test(c);
+  return EXTENDS.test(first) || /[\u200c\u200d]/.test(last) || (letter(last) && letter(first));
+}
+
+/** The tokens of a unit as the text has them, with the vocabulary's mark of a continuation. */
+export function pieces(explanation: Explanation, unit: { first: number; last: number }): string[] {
+  const texts = textsOf(explanation);
+  return explanation.tokens.slice(unit.first, unit.last + 1).map((token) => {
+    const at = span(token, texts);
+    if (!at || token.part === "special") return visible(token.text);
+    const mark = texts.start === null && token.text.startsWith(CONTINUATION) ? CONTINUATION : "";
+    return mark + (visible(texts[token.part].slice(...at)) || NO_TEXT);
+  });
 }
 
 /** The units in order; they cover all tokens. */
 export function units(explanation: Explanation, mode: "words" | "pieces"): Unit[] {
-  const texts = { question: new Characters(explanation.question), passage: new Characters(explanation.passage) };
+  const texts = textsOf(explanation);
   const ends = { question: 0, passage: explanation.window.start };
   const list: Unit[] = [];
   explanation.tokens.forEach((token, i) => {
     const last = list.at(-1);
-    if (mode === "words" && last && continues(last, token, texts)) {
+    const [start = null, end = null] = span(token, texts) ?? [];
+    if (mode === "words" && last && continues(last, explanation.tokens[i - 1], token, texts)) {
       last.last = i;
-      last.end = Math.max(last.end ?? 0, token.end ?? 0);
+      last.end = Math.max(last.end ?? 0, end ?? 0);
     } else {
-      const { part, start, end } = token;
-      list.push({ index: list.length, text: "", first: i, last: i, part, start, end, gap: "" });
+      list.push({ index: list.length, text: "", first: i, last: i, part: token.part, start, end, gap: "", breaks: 0 });
     }
   });
   list.forEach((unit, i) => write(unit, list[i - 1], explanation, texts, ends));
   return list;
 }
 
-function continues(word: Unit, token: Token, texts: Texts): boolean {
-  if (word.part !== token.part || token.part === "special" || !token.text.startsWith(CONTINUATION)) return false;
-  if (word.end === null || token.start === null) return false;
-  return !/\s/.test(texts[token.part].slice(Math.min(word.end, token.start), token.start));
+function continues(word: Unit, before: Token | undefined, token: Token, texts: Texts): boolean {
+  const at = span(token, texts);
+  if (word.part !== token.part || token.part === "special" || word.end === null || !at) return false;
+  const [start, end] = at;
+  const characters = texts[token.part];
+  if (hasBlank(characters.slice(Math.min(word.end, start), start))) return false;
+  if (texts.start === null) return token.text.startsWith(CONTINUATION);
+  if (token.text.startsWith(texts.start) || start === end) return false;
+  if (start < word.end || before?.text === texts.start) return true;
+  return start > 0 && joined(characters.slice(start - 1, start), characters.slice(start, start + 1));
 }
 
 /** Fills in the text of a unit and of the gap before it; marks at the start of the gap go to the unit before. */
@@ -96,29 +160,39 @@ function write(
     before.text += marks;
     gap = gap.slice(marks.length);
   }
-  unit.gap = before?.part === part ? line(gap) : " " + line(gap.trim());
-  const text = texts[part].slice(Math.max(start, Math.min(reached, end)), end) || texts[part].slice(start, end);
+  unit.gap = before?.part === part ? line(gap) : " " + line(trimmed(gap));
+  unit.breaks = before?.part === part ? breaks(gap) : 0;
+  // Of bytes of a character that the unit before has shown nothing is left.
+  const text = start === end ? NO_TEXT : texts[part].slice(Math.max(start, reached), end);
   ends[part] = Math.max(reached, end);
   // A mark alone stands on a dotted circle, so that it does not climb onto its neighbour.
-  unit.text = (leadingMarks(text) ? "\u25cc" : "") + visible(text || name);
+  unit.text = (leadingMarks(text) ? "\u25cc" : "") + visible(text);
 }
 
 /** The two blocks of the map. Special tokens go with what they follow: `[CLS] question [SEP]`, `passage [SEP]`. */
-export function blocks(explanation: Explanation, list: Unit[]): Block[] {
+export function blocks(list: Unit[]): Block[] {
   const found = list.findIndex((unit) => unit.part === "passage");
   const split = found < 0 ? list.length : found;
-  const { window, passage } = explanation;
-  const shown = new Characters(passage).slice(window.start, window.end);
   const both = [
-    { name: "question" as const, text: explanation.question, units: list.slice(0, split) },
-    { name: "passage" as const, text: shown, units: list.slice(split) },
+    { name: "question" as const, units: list.slice(0, split) },
+    { name: "passage" as const, units: list.slice(split) },
   ];
-  return both
-    .filter(({ units }) => units.length > 0)
-    .map(({ name, text, units }) => {
-      const main = direction(text) ?? "ltr";
-      return { name, direction: main, runs: runs(units, main) };
-    });
+  return both.filter(({ units }) => units.length > 0).map(({ name, units }) => ({ name, paragraphs: paragraphs(units) }));
+}
+
+/** The units between line ends; each paragraph has the direction of its own first letter. */
+function paragraphs(list: Unit[]): Paragraph[] {
+  const found: Unit[][] = [];
+  for (const unit of list) {
+    const last = found.at(-1);
+    if (last && unit.breaks === 0) last.push(unit);
+    else found.push([unit]);
+  }
+  return found.map((units) => {
+    const ways = units.map((unit) => (unit.part === "special" ? null : direction(unit.text)));
+    const main = ways.find((way) => way !== null) ?? "ltr";
+    return { direction: main, apart: (units[0]?.breaks ?? 0) > 1, runs: runs(units, main) };
+  });
 }
 
 /**

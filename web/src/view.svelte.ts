@@ -6,14 +6,16 @@
 
 import { MediaQuery } from "svelte/reactivity";
 
-import { type Palette, type Ramp, type Theme, ramp } from "./colour";
+import { type Palette, type Ramp, type Shape, type Theme, ramp } from "./colour";
 import { type Arc, type Flow, edgesOf, flows, unitOfToken } from "./edges";
 import type { Explanation } from "./explanation";
-import { byUnit, cuts, largest, strongest } from "./scores";
+import { byUnit, cuts, largest, repeated, strongest } from "./scores";
 import { type Block, type Unit, blocks, units } from "./units";
 
 /** The attributes of the element. */
 export interface Options {
+  unit: "words" | "pieces";
+  shape: Shape;
   scale: "layer" | "shared";
   palette: Palette;
   theme: "auto" | Theme;
@@ -41,6 +43,8 @@ export const EDGES = 10;
 export class View {
   readonly explanation: Explanation;
   readonly cuts;
+  /** The first cut that is drawn: not the words, where their map would be that of layer 1. */
+  readonly from: 0 | 1;
   readonly #options: () => Options;
   readonly #prefersDark = new MediaQuery("(prefers-color-scheme: dark)");
   readonly #print = new MediaQuery("print");
@@ -49,12 +53,14 @@ export class View {
     this.explanation = explanation;
     this.#options = options;
     this.cuts = cuts(explanation);
+    this.from = repeated(explanation) ? 1 : 0;
   }
 
-  // Choices. An attribute of the element sets the first three again when it changes.
+  // Choices. An attribute of the element sets the first four again when it changes.
   shared = $derived.by(() => this.#options().scale === "shared");
   palette: Palette = $derived.by(() => this.#options().palette);
-  mode: "words" | "pieces" = $state("words");
+  mode: "words" | "pieces" = $derived.by(() => this.#options().unit);
+  shape: Shape = $derived.by(() => this.#options().shape);
   /** Place in `cuts`: 0 the words, then the layers, then the output. */
   cut = $state(1);
   /** Layer and head, from 1, whose tokens are shown in place of the cut's. */
@@ -75,12 +81,12 @@ export class View {
     if (this.onPaper) return "light";
     return theme === "auto" ? (this.#prefersDark.current ? "dark" : "light") : theme;
   });
-  ramp: Ramp = $derived.by(() => ramp(this.palette, this.theme));
+  ramp: Ramp = $derived.by(() => ramp(this.palette, this.theme, this.shape));
 
   // The text.
   units: Unit[] = $derived.by(() => units(this.explanation, this.mode));
   unitOf: number[] = $derived.by(() => unitOfToken(this.units));
-  blocks: Block[] = $derived.by(() => blocks(this.explanation, this.units));
+  blocks: Block[] = $derived.by(() => blocks(this.units));
 
   // The scores, by unit.
   cutScores: number[][] = $derived.by(() => this.cuts.map((cut) => byUnit(this.units, cut.score)));
@@ -123,7 +129,7 @@ export class View {
   flows: Flow[] = $derived.by(() => (this.pointed && this.kinds !== "none" ? flows(this.arcs).slice(0, EDGES) : []));
 
   showCut(cut: number): void {
-    this.cut = Math.max(0, Math.min(this.cuts.length - 1, cut));
+    this.cut = Math.max(this.from, Math.min(this.cuts.length - 1, cut));
     this.head = null;
   }
 

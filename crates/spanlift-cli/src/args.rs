@@ -10,7 +10,7 @@ use spanlift::answer::AnswerOptions;
 use spanlift::attribute::Reference;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
 use spanlift_explanation::TargetKind;
-use spanlift_render::colour::Palette;
+use spanlift_render::colour::{Palette, Ramp};
 use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
 
 use crate::output;
@@ -108,8 +108,12 @@ pub(crate) struct PictureArgs {
     /// Colours of pictures and pages
     #[arg(long, value_enum, default_value_t = PaletteArg::RedBlue)]
     pub(crate) palette: PaletteArg,
-    /// Colour each wordpiece, or each whole word, in pictures (a page has a switch of its own)
-    #[arg(long, value_enum, default_value_t = UnitArg::Wordpieces)]
+    /// How a score becomes a colour: in proportion, or by its square root, which shows small scores beside large ones
+    /// (the legend has the true numbers)
+    #[arg(long, value_enum, default_value_t = RampArg::Linear)]
+    pub(crate) ramp: RampArg,
+    /// What has a colour and is listed: whole words, or the wordpieces that the model saw (a page begins with it)
+    #[arg(long, value_enum, default_value_t = UnitArg::Words)]
     pub(crate) unit: UnitArg,
     /// When to use colours in the terminal (through a pager: --color always, and less -R)
     #[arg(long, value_enum, default_value_t = ColourArg::Auto)]
@@ -231,8 +235,14 @@ pub(crate) enum PaletteArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum UnitArg {
-    Wordpieces,
     Words,
+    Wordpieces,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RampArg {
+    Linear,
+    Root,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -278,6 +288,24 @@ impl ScaleArg {
         match self {
             Self::Layer => RenderScale::Layer,
             Self::Shared => RenderScale::Shared,
+        }
+    }
+}
+
+impl RampArg {
+    fn ramp(self) -> Ramp {
+        match self {
+            Self::Linear => Ramp::Linear,
+            Self::Root => Ramp::Root,
+        }
+    }
+}
+
+impl UnitArg {
+    fn unit(self) -> Unit {
+        match self {
+            Self::Words => Unit::Words,
+            Self::Wordpieces => Unit::Wordpieces,
         }
     }
 }
@@ -331,10 +359,8 @@ impl PictureArgs {
                 PaletteArg::RedBlue => Palette::RedBlue,
                 PaletteArg::ColourBlind => Palette::ColourBlind,
             },
-            unit: match self.unit {
-                UnitArg::Wordpieces => Unit::Wordpieces,
-                UnitArg::Words => Unit::Words,
-            },
+            ramp: self.ramp.ramp(),
+            unit: self.unit.unit(),
             ..RenderOptions::default()
         }
     }
@@ -345,6 +371,8 @@ impl PictureArgs {
             width: output::width(),
             colour: output::colour_depth(self.color),
             scale: self.scale.scale(),
+            ramp: self.ramp.ramp(),
+            unit: self.unit.unit(),
         }
     }
 }

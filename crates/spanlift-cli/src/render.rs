@@ -22,6 +22,12 @@ pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<Outcome> {
         .with_context(|| format!("`{name}` cannot be read"))?;
     let explanation =
         Explanation::from_json(&text).with_context(|| format!("`{name}` is no explanation"))?;
+    // A picture says whether the sums hold: not by the word of a file that its own scores contradict.
+    explanation.check_sums().with_context(|| {
+        format!(
+            "`{name}` contradicts itself: its sums are not those of its scores, and it is not drawn"
+        )
+    })?;
     let written = write(pictures, &explanation);
     if pictures.outputs.is_empty() && pictures.figures.is_none() {
         output::print(&terminal(&explanation, &pictures.terminal()))?;
@@ -52,12 +58,15 @@ pub(crate) fn check(args: &PictureArgs) -> anyhow::Result<()> {
 /// Writes every file that was asked for; one that fails does not keep the others from being written.
 pub(crate) fn write(args: &PictureArgs, explanation: &Explanation) -> anyhow::Result<()> {
     let options = args.options();
-    let mut failed = Vec::new();
+    let (mut failed, mut notes) = (Vec::new(), Notes::default());
     for path in &args.outputs {
         let rendered = format_for(path)
             .and_then(|format| format.write(explanation, &options))
             .with_context(|| format!("--output: `{}`", path.display()));
-        let written = rendered.and_then(|rendered| save("--output", path, &rendered));
+        let written = rendered.and_then(|rendered| {
+            notes.add("--output", path, &rendered);
+            output::write_whole("--output", path, &rendered.bytes)
+        });
         failed.extend(written.err().map(|error| format!("{error:#}")));
     }
     if let Some(folder) = &args.figures {
@@ -66,20 +75,42 @@ pub(crate) fn write(args: &PictureArgs, explanation: &Explanation) -> anyhow::Re
         match rendered {
             Ok(rendered) => {
                 for (name, rendered) in rendered {
-                    let written = save("--figures", &folder.join(name), &rendered);
+                    notes.add("--figures", folder, &rendered);
+                    let path = folder.join(name);
+                    let written = output::write_whole("--figures", &path, &rendered.bytes);
                     failed.extend(written.err().map(|error| format!("{error:#}")));
                 }
             }
             Err(error) => failed.push(format!("{error:#}")),
         }
     }
+    notes.say();
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
 }
 
-fn save(option: &str, path: &std::path::Path, rendered: &Rendered) -> anyhow::Result<()> {
-    for warning in &rendered.warnings {
-        output::note(&format!("{option}: `{}`: {warning}", path.display()));
+/// What is to be said of pictures: each sentence once, with every place that it is about.
+#[derive(Default)]
+struct Notes {
+    notes: Vec<(String, Vec<String>)>,
+}
+
+impl Notes {
+    fn add(&mut self, option: &str, path: &std::path::Path, rendered: &Rendered) {
+        let place = format!("{option}: `{}`", path.display());
+        for warning in &rendered.warnings {
+            let known = self.notes.iter_mut().find(|(said, _)| said == warning);
+            match known {
+                Some((_, places)) if places.contains(&place) => {}
+                Some((_, places)) => places.push(place.clone()),
+                None => self.notes.push((warning.clone(), vec![place.clone()])),
+            }
+        }
     }
-    output::write_whole(option, path, &rendered.bytes)
+
+    fn say(&self) {
+        for (warning, places) in &self.notes {
+            output::note(&format!("{}: {warning}", places.join(", ")));
+        }
+    }
 }

@@ -157,6 +157,9 @@ impl<'a> Texts<'a> {
             // The tokenizer counts the first character of the word to it, or the blank before.
             return Some((first, first));
         }
+        if trimmed.is_empty() {
+            return Some((start, start));
+        }
         let last = first + trimmed.trim_end_matches(is_blank).chars().count();
         Some((first, last))
     }

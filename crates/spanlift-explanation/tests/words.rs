@@ -194,7 +194,7 @@ fn offsets_are_given_without_blanks_and_marks() {
             Some((0, 1)),
             Some((2, 2)),
             Some((2, 4)),
-            Some((5, 5)),
+            Some((4, 4)),
             None
         ]
     );

@@ -66,6 +66,39 @@ impl Palette {
     }
 }
 
+/// How a score's share of its scale, -1 to 1, becomes a place on the colours.
+///
+/// Both keep zero white and opposite scores equally far from it, and neither changes the order of sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ramp {
+    /// In proportion.
+    #[default]
+    Linear,
+    /// By the square root of the size: a quarter of the scale has half the colour, so that small scores can be seen beside a
+    /// large one. The legend shows the true numbers.
+    Root,
+}
+
+impl Ramp {
+    /// The place on the colours, -1 to 1, of a share of the scale.
+    #[must_use]
+    pub fn place(self, share: f32) -> f32 {
+        match self {
+            Self::Linear => share,
+            Self::Root => share.abs().sqrt().copysign(share),
+        }
+    }
+
+    /// The share of the scale that has this place: what a legend writes there.
+    #[must_use]
+    pub fn share(self, place: f32) -> f32 {
+        match self {
+            Self::Linear => place,
+            Self::Root => place * place.abs(),
+        }
+    }
+}
+
 /// The colour of a score that is `x` times its scale: -1 blue, 0 white, 1 red.
 ///
 /// Beyond ±1 as at ±1. NaN is no score: grey, [`Colour::GREY`], which is nowhere on the scale.
@@ -388,6 +421,26 @@ mod tests {
         );
         assert_eq!((diverging_ansi256(9.0), diverging_ansi256(-9.0)), (124, 25));
         assert_eq!(diverging_ansi256(f32::NAN), 244);
+    }
+
+    #[test]
+    fn a_ramp_keeps_zero_the_sign_and_the_order() {
+        for ramp in [Ramp::Linear, Ramp::Root] {
+            assert_eq!(
+                (ramp.place(0.0), ramp.place(1.0), ramp.place(-1.0)),
+                (0.0, 1.0, -1.0)
+            );
+            for (x, next) in steps().zip(steps().skip(1)) {
+                assert_eq!(ramp.place(-x), -ramp.place(x));
+                assert!(ramp.place(x) < ramp.place(next));
+                assert!((ramp.share(ramp.place(x)) - x).abs() < 1e-6);
+            }
+            assert!(ramp.place(f32::NAN).is_nan());
+        }
+        assert_eq!(
+            (Ramp::Root.place(-0.25), Ramp::Root.share(0.5)),
+            (-0.5, 0.25)
+        );
     }
 
     #[test]

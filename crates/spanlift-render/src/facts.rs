@@ -140,7 +140,7 @@ mod tests {
             "output",
             "the heads of layer 3",
             "the MLP of layer 12",
-            "heads x␛",
+            "heads x�",
         ];
         assert_eq!(names, expected);
     }

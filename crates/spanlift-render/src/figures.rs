@@ -1,5 +1,7 @@
 //! The paper's set of figures: one picture a layer and one for the output (arXiv 1910.06431, figures 1 to 13).
 
+use std::collections::BTreeSet;
+
 use spanlift_explanation::Explanation;
 
 use crate::error::RenderError;
@@ -25,8 +27,9 @@ pub fn figures(
             Err(_) => "output".to_owned(),
         };
         // The words come before the layers.
-        let sheet = sheet(explanation, options, Some(i + 1))?;
-        let png = png::rendered(&sheet, options)?;
+        let only = Some(i + 1);
+        let png = png::rendered(explanation, options, only)?;
+        let sheet = sheet(explanation, options, only, &BTreeSet::new())?;
         figures.push((format!("{name}.svg"), svg::rendered(sheet)));
         figures.push((format!("{name}.png"), png));
     }

@@ -23,15 +23,15 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use spanlift_explanation::{Explanation, Word, words};
+use spanlift_explanation::{Explanation, Word};
 
-use crate::colour::Palette;
-use crate::cut::{self, Cut, cuts};
+use crate::colour::{Palette, Ramp};
+use crate::cut::{self, AS_LAYER_1, Cut, cuts, units, words_as_layer_1};
 use crate::error::RenderError;
 use crate::facts;
 use crate::format::{Format, Rendered};
 use crate::number::{Digits, error, largest};
-use crate::options::{Options, Scale};
+use crate::options::{Options, Scale, Unit};
 use crate::picture::xml::escape;
 
 /// The built web component.
@@ -71,6 +71,14 @@ impl Format for Html {
             Palette::RedBlue => "red-blue",
             Palette::ColourBlind => "colour-blind",
         };
+        let ramp = match options.ramp {
+            Ramp::Linear => "linear",
+            Ramp::Root => "root",
+        };
+        let unit = match options.unit {
+            Unit::Words => "words",
+            Unit::Wordpieces => "wordpieces",
+        };
         let answer = facts::answer(explanation);
         let title = escape(&format!("{} — {answer}", explanation.question));
         let page = format!(
@@ -88,13 +96,13 @@ impl Format for Html {
              <style>{STYLE}</style>\n\
              </head>\n\
              <body>\n\
-             <spanlift-explanation scale=\"{scale}\" palette=\"{palette}\">\
+             <spanlift-explanation unit=\"{unit}\" scale=\"{scale}\" ramp=\"{ramp}\" palette=\"{palette}\">\
              <script type=\"application/json\">{json}</script>\n\
              {}</spanlift-explanation>\n\
              <script>{component}</script>\n\
              </body>\n\
              </html>\n",
-            readable(explanation),
+            readable(explanation, options.unit),
         );
         Ok(Rendered {
             bytes: page.into_bytes(),
@@ -134,8 +142,8 @@ fn script_in_script(script: &str) -> String {
     safe
 }
 
-/// Question, answer, target, sums and the strongest words of every cut.
-fn readable(explanation: &Explanation) -> String {
+/// Question, answer, target, sums and the strongest units of every cut.
+fn readable(explanation: &Explanation, unit: Unit) -> String {
     let mut html = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(
@@ -160,26 +168,37 @@ fn readable(explanation: &Explanation) -> String {
     ] {
         let _ = writeln!(html, "<p>{}</p>", escape(&line));
     }
-    html.push_str(
-        "<table>\n<tr><th>Cut</th><th>Sum</th><th>Error</th><th>Strongest words</th></tr>\n",
+    let name = match unit {
+        Unit::Words => "words",
+        Unit::Wordpieces => "wordpieces",
+    };
+    let _ = writeln!(
+        html,
+        "<table>\n<tr><th>Cut</th><th>Sum</th><th>Error</th><th>Strongest {name}</th></tr>",
     );
-    let words = words(explanation);
-    for cut in cuts(explanation) {
+    let units = units(explanation, unit);
+    let repeated = words_as_layer_1(explanation);
+    for (i, cut) in cuts(explanation).iter().enumerate() {
+        let strongest = if i == 0 && repeated {
+            AS_LAYER_1.to_owned()
+        } else {
+            strongest(&units, cut)
+        };
         let _ = writeln!(
             html,
             "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&cut.name),
             facts::sum_digits(&explanation.target).signed(cut.sum),
             error(cut.error),
-            strongest(&words, &cut)
+            strongest
         );
     }
     html.push_str("</table>\n");
     html
 }
 
-fn strongest(words: &[Word], cut: &Cut<'_>) -> String {
-    let scored = cut::strongest(words, cut.score, STRONGEST);
+fn strongest(units: &[Word], cut: &Cut<'_>) -> String {
+    let scored = cut::strongest(units, cut.score, STRONGEST);
     let digits = Digits::of(largest(scored.iter().map(|&(_, score)| score)), 3);
     let cells = scored.iter().map(|&(word, score)| {
         let (text, score) = (escape(&word.text), digits.signed(f64::from(score)));

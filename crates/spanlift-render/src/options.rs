@@ -1,6 +1,6 @@
 //! What the reader of a picture or page may choose.
 
-use crate::colour::Palette;
+use crate::colour::{Palette, Ramp};
 
 /// What a full colour stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub enum Scale {
 /// What a colour is given to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
-    /// Each wordpiece: what the model saw.
-    #[default]
-    Wordpieces,
     /// Each word, with the sum over its wordpieces.
+    #[default]
     Words,
+    /// Each wordpiece: what the model saw.
+    Wordpieces,
 }
 
 /// How a picture or page is drawn; a format passes over what it has no use for.
@@ -26,9 +26,11 @@ pub enum Unit {
 pub struct Options {
     /// What a full colour stands for.
     pub scale: Scale,
+    /// How the share of that becomes a colour.
+    pub ramp: Ramp,
     /// The colours.
     pub palette: Palette,
-    /// What a colour is given to, in pictures.
+    /// What has a colour, and what the lists of the strongest name; a page begins with it.
     pub unit: Unit,
     /// Pixels of a PNG for each unit of the SVG, [`Options::ZOOM`].
     pub zoom: f32,
@@ -40,12 +42,13 @@ impl Options {
 }
 
 impl Default for Options {
-    /// A scale a cut, red and blue, wordpieces, two pixels for one.
+    /// A scale a cut, in proportion, red and blue, words, two pixels for one.
     fn default() -> Self {
         Self {
             scale: Scale::Layer,
+            ramp: Ramp::default(),
             palette: Palette::RedBlue,
-            unit: Unit::Wordpieces,
+            unit: Unit::default(),
             zoom: 2.0,
         }
     }

@@ -3,12 +3,13 @@
 //! ```text
 //! clusters of text ──flow.rs──> atoms, each measured (font.rs), broken into lines, in visual order
 //!                  ──paint.rs─> rectangles, outlines and text runs   (xml.rs escapes)
-//!                  ──sheet.rs─> header (header.rs), then a block and a scale a cut, on a page as high as they need
+//!                  ──sheet.rs─> header (header.rs), then a map and a scale a cut (map.rs), on a page as high as they need
 //! ```
 
 pub(crate) mod flow;
 pub(crate) mod font;
 mod header;
+mod map;
 pub(crate) mod paint;
 pub(crate) mod sheet;
 pub(crate) mod xml;

@@ -1,10 +1,12 @@
 //! PNG: the SVG of the same name drawn by `resvg`, [`Options::zoom`] pixels for a unit.
 //!
 //! Text is drawn in the built-in font whatever the machine has under the same name. Only where it lacks a
-//! character are the machine's fonts looked through; where none has it either, a box stands for it.
+//! character are the machine's fonts looked through; where none has it either, a box stands for it, in the room of the
+//! character. A font that claims to have everything has nothing: one with a glyph for a character that can never be (a last
+//! resort, a font of blanks) is passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use harfrust::{FontRef, ShapeOptions, ShaperData, UnicodeBuffer};
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -15,7 +17,7 @@ use crate::error::RenderError;
 use crate::format::{Format, Rendered};
 use crate::options::Options;
 use crate::picture::font::Face;
-use crate::picture::sheet::{Sheet, sheet};
+use crate::picture::sheet::sheet;
 use crate::svg::characters;
 
 /// The most pixels a picture gets (four bytes each while it is drawn); beyond, it is drawn smaller.
@@ -34,20 +36,28 @@ impl Format for Png {
     }
 
     fn write(&self, explanation: &Explanation, options: &Options) -> Result<Rendered, RenderError> {
-        rendered(&sheet(explanation, options, None)?, options)
+        rendered(explanation, options, None)
     }
 }
 
-/// Which font has a character, once looked for.
-type Found = Arc<Mutex<BTreeMap<char, Option<fontdb::ID>>>>;
+/// Which font has a character, where any has.
+type Found = BTreeMap<char, Option<fontdb::ID>>;
 
-/// Draws a sheet.
-pub(crate) fn rendered(sheet: &Sheet, options: &Options) -> Result<Rendered, RenderError> {
+/// A noncharacter: no text holds it, and a font that has it has placeholders alone.
+const NEVER: char = '\u{fdd0}';
+
+/// Draws the map of every cut, or of one.
+pub(crate) fn rendered(
+    explanation: &Explanation,
+    options: &Options,
+    only: Option<usize>,
+) -> Result<Rendered, RenderError> {
     let (least, most) = (*Options::ZOOM.start(), *Options::ZOOM.end());
     if !Options::ZOOM.contains(&options.zoom) {
         let got = options.zoom;
         return Err(RenderError::Zoom { got, least, most });
     }
+    let mut sheet = sheet(explanation, options, only, &BTreeSet::new())?;
     let mut database = fontdb::Database::new();
     let mut builtin = Vec::new();
     for face in [Face::Regular, Face::Bold] {
@@ -57,17 +67,25 @@ pub(crate) fn rendered(sheet: &Sheet, options: &Options) -> Result<Rendered, Ren
     if !sheet.missing.is_empty() {
         database.load_system_fonts();
     }
-    let found = Found::default();
+    let found = looked_for(&sheet.missing, &builtin, &database);
+    let lost: BTreeSet<char> = found
+        .iter()
+        .filter(|(_, id)| id.is_none())
+        .map(|(&c, _)| c)
+        .collect();
+    let mut warnings = warnings(&sheet.missing, &lost);
+    if !lost.is_empty() {
+        sheet = self::sheet(explanation, options, only, &lost)?;
+    }
     let parse = usvg::Options {
         fontdb: Arc::new(database),
-        font_resolver: resolver(builtin, &found),
+        font_resolver: resolver(builtin, found),
         ..usvg::Options::default()
     };
     let failed = |cause: String| RenderError::Png { cause };
     let tree =
         usvg::Tree::from_str(&sheet.svg, &parse).map_err(|error| failed(error.to_string()))?;
     let size = tree.size();
-    let mut warnings = warnings(sheet, &found);
     let mut zoom = options.zoom;
     let fits = (PIXELS / (size.width() * size.height())).sqrt();
     if zoom > fits {
@@ -90,19 +108,28 @@ pub(crate) fn rendered(sheet: &Sheet, options: &Options) -> Result<Rendered, Ren
     Ok(Rendered { bytes, warnings })
 }
 
-fn resolver(builtin: Vec<fontdb::ID>, found: &Found) -> usvg::FontResolver<'static> {
-    let found = Arc::clone(found);
+/// The font of each character that the built-in one lacks: few for all, so that a text looks of one piece.
+fn looked_for(
+    missing: &BTreeSet<char>,
+    builtin: &[fontdb::ID],
+    database: &fontdb::Database,
+) -> Found {
+    let mut found = Found::new();
+    for &c in missing {
+        let before: BTreeSet<fontdb::ID> = found.values().flatten().copied().collect();
+        found.insert(c, fallback(c, builtin, &before, database));
+    }
+    found
+}
+
+fn resolver(builtin: Vec<fontdb::ID>, found: Found) -> usvg::FontResolver<'static> {
     usvg::FontResolver {
         // Regular, bold: as loaded.
         select_font: Box::new(move |font, _| {
             builtin.get(usize::from(font.weight() >= 600)).copied()
         }),
-        select_fallback: Box::new(move |c, used, database| {
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            let before: BTreeSet<fontdb::ID> = found.values().flatten().copied().collect();
-            let id = *found
-                .entry(c)
-                .or_insert_with(|| fallback(c, used, &before, database));
+        select_fallback: Box::new(move |c, used, _| {
+            let id = found.get(&c).copied().flatten();
             id.filter(|id| !used.contains(id))
         }),
     }
@@ -125,7 +152,9 @@ fn fallback(
     let mut faces: Vec<&fontdb::FaceInfo> = faces.collect();
     faces.sort_by_key(rank);
     let has = |face: &&fontdb::FaceInfo| {
-        let has = database.with_face_data(face.id, |data, index| covers(data, index, c));
+        let has = database.with_face_data(face.id, |data, index| {
+            covers(data, index, c) && !covers(data, index, NEVER)
+        });
         has.unwrap_or(false)
     };
     faces.into_iter().find(has).map(|face| face.id)
@@ -147,17 +176,8 @@ fn covers(data: &[u8], index: u32, c: char) -> bool {
     glyphs.glyph_infos().iter().all(|info| info.glyph_id != 0)
 }
 
-fn warnings(sheet: &Sheet, found: &Found) -> Vec<String> {
-    if sheet.missing.is_empty() {
-        return Vec::new();
-    }
-    let found = found.lock().unwrap_or_else(PoisonError::into_inner);
-    let lost: BTreeSet<char> = found
-        .iter()
-        .filter(|(_, id)| id.is_none())
-        .map(|(&c, _)| c)
-        .collect();
-    let drawn: BTreeSet<char> = sheet.missing.difference(&lost).copied().collect();
+fn warnings(missing: &BTreeSet<char>, lost: &BTreeSet<char>) -> Vec<String> {
+    let drawn: BTreeSet<char> = missing.difference(lost).copied().collect();
     let mut warnings = Vec::new();
     if !drawn.is_empty() {
         warnings.push(format!(
@@ -168,7 +188,7 @@ fn warnings(sheet: &Sheet, found: &Found) -> Vec<String> {
     if !lost.is_empty() {
         warnings.push(format!(
             "no font of this machine has {}: drawn as boxes",
-            characters(&lost)
+            characters(lost)
         ));
     }
     warnings

@@ -31,7 +31,12 @@ impl Format for Svg {
     }
 
     fn write(&self, explanation: &Explanation, options: &Options) -> Result<Rendered, RenderError> {
-        Ok(rendered(sheet(explanation, options, None)?))
+        Ok(rendered(sheet(
+            explanation,
+            options,
+            None,
+            &BTreeSet::new(),
+        )?))
     }
 }
 

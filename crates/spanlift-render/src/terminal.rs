@@ -13,7 +13,8 @@ use spanlift_explanation::Explanation;
 
 use page::Page;
 
-use crate::options::Scale;
+use crate::colour::Ramp;
+use crate::options::{Scale, Unit};
 
 /// The narrowest page: a label and a number beside it.
 const NARROWEST: usize = 24;
@@ -27,15 +28,21 @@ pub struct TerminalOptions {
     pub colour: ColourDepth,
     /// What a full colour stands for.
     pub scale: Scale,
+    /// How the share of that becomes a colour.
+    pub ramp: Ramp,
+    /// What has a colour, and what the lists of the strongest name.
+    pub unit: Unit,
 }
 
 impl Default for TerminalOptions {
-    /// 80 columns, no colour, a scale a cut.
+    /// 80 columns, no colour, a scale a cut, words.
     fn default() -> Self {
         Self {
             width: 80,
             colour: ColourDepth::None,
             scale: Scale::Layer,
+            ramp: Ramp::default(),
+            unit: Unit::default(),
         }
     }
 }
@@ -57,7 +64,7 @@ pub enum ColourDepth {
 /// `text.rs`. An explanation that did not pass [`Explanation::validate`] is shown as far as it goes.
 #[must_use]
 pub fn terminal(explanation: &Explanation, options: &TerminalOptions) -> String {
-    let mut page = Page::new(options.width.max(NARROWEST), options.colour);
+    let mut page = Page::new(options.width.max(NARROWEST), options.colour, options.ramp);
     head::head(&mut page, explanation);
     cuts::show(&mut page, explanation, options);
     ledger::show(&mut page, explanation);

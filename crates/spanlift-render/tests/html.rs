@@ -5,8 +5,8 @@ mod common;
 
 use common::{hostile, mill, none, scripts};
 use spanlift_explanation::Explanation;
-use spanlift_render::colour::Palette;
-use spanlift_render::{Options, Scale, format_for};
+use spanlift_render::colour::{Palette, Ramp};
+use spanlift_render::{Options, Scale, Unit, format_for};
 
 fn html(explanation: &Explanation, options: &Options) -> String {
     let format = format_for("page.html".as_ref()).unwrap();
@@ -89,9 +89,14 @@ fn the_page_says_what_was_asked_for() {
     let options = Options {
         scale: Scale::Shared,
         palette: Palette::ColourBlind,
+        ramp: Ramp::Root,
+        unit: Unit::Wordpieces,
         ..Options::default()
     };
     let page = html(&mill(), &options);
-    assert!(page.contains("<spanlift-explanation scale=\"shared\" palette=\"colour-blind\">"));
-    assert!(html(&mill(), &Options::default()).contains("scale=\"layer\" palette=\"red-blue\""));
+    assert!(page.contains("<spanlift-explanation unit=\"wordpieces\" scale=\"shared\" ramp=\"root\" palette=\"colour-blind\">"));
+    assert!(
+        html(&mill(), &Options::default())
+            .contains("unit=\"words\" scale=\"layer\" ramp=\"linear\" palette=\"red-blue\"")
+    );
 }

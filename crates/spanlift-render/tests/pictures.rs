@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::{hostile, mill, none, scripts};
+use common::{hostile, long, mill, none, scripts};
 use resvg::{tiny_skia, usvg};
 use roxmltree::{Document, Node};
 use spanlift_explanation::Explanation;
-use spanlift_render::colour::{Colour, Palette, diverging};
+use spanlift_render::colour::{Colour, Palette, Ramp, diverging};
 use spanlift_render::{Options, RenderError, Rendered, Scale, Unit, figures, format_for};
 
 fn render(name: &str, explanation: &Explanation, options: &Options) -> Rendered {
@@ -72,12 +72,16 @@ fn the_svg_is_what_was_looked_at() {
     let options = Options {
         scale: Scale::Shared,
         palette: Palette::ColourBlind,
-        unit: Unit::Words,
+        ramp: Ramp::Root,
         ..Options::default()
     };
     insta::assert_snapshot!("none_words_shared", svg(&none(), &options));
     insta::assert_snapshot!("hostile", svg(&hostile(), &Options::default()));
-    insta::assert_snapshot!("scripts", svg(&scripts(), &Options::default()));
+    let options = Options {
+        unit: Unit::Wordpieces,
+        ..Options::default()
+    };
+    insta::assert_snapshot!("scripts", svg(&scripts(), &options));
 }
 
 #[test]
@@ -244,14 +248,18 @@ fn hex(Colour { r, g, b }: Colour) -> Option<String> {
 #[test]
 fn colours_are_the_scores_over_their_scale() {
     // Largest of layer 1: 1.5 (Ada); of all cuts: 2.5 (output, ##ron).
-    let own = svg(&mill(), &Options::default());
+    let pieces = Options {
+        unit: Unit::Wordpieces,
+        ..Options::default()
+    };
+    let own = svg(&mill(), &pieces);
     let of = |score: f32, scale: f32| hex(diverging(score / scale));
     assert_eq!(colour(&own, "Layer 1", "Ada"), of(1.5, 1.5));
     assert_eq!(colour(&own, "Layer 1", "Who"), of(1.0, 1.5));
     assert_eq!(colour(&own, "Layer 1", "in"), None);
     let options = Options {
         scale: Scale::Shared,
-        ..Options::default()
+        ..pieces.clone()
     };
     let shared = svg(&mill(), &options);
     assert_eq!(colour(&shared, "Layer 1", "Ada"), of(1.5, 2.5));
@@ -326,10 +334,78 @@ fn the_answer_is_marked_without_colour() {
     assert_eq!(svg.matches("skewX").count(), 3 * cuts + 1);
 }
 
+/// A rectangle that outlines, from left to right, with its top and bottom.
+fn outlines(document: &Document<'_>) -> Vec<[f32; 4]> {
+    let marks = document
+        .descendants()
+        .filter(|node| node.has_tag_name("rect") && node.attribute("stroke") == Some("#000"));
+    let edges = |node: Node<'_, '_>| {
+        let [x, y, w, h] = ["x", "y", "width", "height"].map(|name| length(node, name));
+        [x, x + w, y, y + h]
+    };
+    marks.map(edges).collect()
+}
+
+#[test]
+fn the_outline_touches_no_other_text() {
+    // The answer between a bracket and a full stop, in both directions; and the end of a word, "built" of "rebuilt".
+    let mut bracketed = mill();
+    bracketed.passage = "Ada Byron rebuilt it in(1877.".to_owned();
+    bracketed.tokens[13].end = Some(24);
+    bracketed.tokens[14].start = Some(24);
+    let place = |explanation: &mut Explanation, (first, last): (usize, usize)| {
+        let (start, end) = (
+            explanation.tokens[first].start,
+            explanation.tokens[last].end,
+        );
+        let answer = &mut explanation.answer;
+        (
+            answer.start_token,
+            answer.end_token,
+            answer.start,
+            answer.end,
+        ) = (first, last, start, end);
+        let text = explanation.passage.chars().skip(start.unwrap());
+        answer.text = text.take(end.unwrap() - start.unwrap()).collect();
+        explanation.candidates.clear();
+        explanation.validate().unwrap();
+    };
+    let mut end = mill();
+    place(&mut bracketed, (14, 14));
+    place(&mut end, (11, 11));
+    let mut hebrew = scripts();
+    place(&mut hebrew, (8, 8));
+    for explanation in [bracketed, end, hebrew] {
+        let svg = svg(&explanation, &Options::default());
+        let document = Document::parse(&svg).unwrap();
+        let marks = outlines(&document);
+        assert!(marks.len() > 3);
+        // Half the line's width on either side of the edge.
+        for run in runs(&document) {
+            for [left, right, top, bottom] in &marks {
+                if run.baseline < *top || run.baseline > *bottom {
+                    continue;
+                }
+                for edge in [left, right] {
+                    let apart = run.right <= edge - 0.3 || run.left >= edge + 0.75;
+                    let within = run.left >= *left && run.right <= *right;
+                    assert!(
+                        apart || within,
+                        "{:?} {}..{} {edge}",
+                        run.text,
+                        run.left,
+                        run.right
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_strongest_words_are_there_without_colour() {
-    let list = |explanation: &Explanation, cut: &str| {
-        let svg = svg(explanation, &Options::default());
+    let list_of = |explanation: &Explanation, cut: &str, options: &Options| {
+        let svg = svg(explanation, options);
         let document = Document::parse(&svg).unwrap();
         let group = document
             .descendants()
@@ -342,6 +418,17 @@ fn the_strongest_words_are_there_without_colour() {
         let from = texts.iter().position(|&text| text == "strongest").unwrap();
         texts[from + 1..].join(" ")
     };
+    let list =
+        |explanation: &Explanation, cut: &str| list_of(explanation, cut, &Options::default());
+    let pieces = Options {
+        unit: Unit::Wordpieces,
+        ..Options::default()
+    };
+    // What is listed is what has a colour: of rebuilt's 0.75, ##built has 0.5.
+    assert_eq!(
+        list_of(&mill(), "Layer 1", &pieces),
+        "Ada +1.50 Who +1.00 built +0.50 ##built +0.50 1877 -0.50 mill +0.25 By +0.25"
+    );
     // Layer 1 of data/mill.json, as many as fit: re and ##built 0.25 + 0.5, by and ##ron 0.25 + 0.25.
     assert_eq!(
         list(&mill(), "Layer 1"),
@@ -349,6 +436,120 @@ fn the_strongest_words_are_there_without_colour() {
     );
     // A word from right to left takes its place like any other.
     assert!(list(&scripts(), "Layer 2").starts_with("שלום +2.00 Who +0.50"));
+}
+
+#[test]
+fn the_legend_has_the_true_scores_of_its_colours() {
+    let ticks = |options: &Options| {
+        let svg = svg(&mill(), options);
+        let document = Document::parse(&svg).unwrap();
+        let tiny = document
+            .descendants()
+            .filter(|node| node.attribute("font-size") == Some("9.5"));
+        let texts = tiny.take(5).map(|node| {
+            node.descendants()
+                .filter(Node::is_text)
+                .filter_map(|n| n.text())
+                .collect::<String>()
+        });
+        texts.map(|text| text.trim().to_owned()).collect::<Vec<_>>()
+    };
+    // The words' map: their scale is 1.
+    assert_eq!(
+        ticks(&Options::default()),
+        ["-1.00", "-0.50", "0", "+0.50", "+1.00"]
+    );
+    let root = Options {
+        ramp: Ramp::Root,
+        ..Options::default()
+    };
+    assert_eq!(ticks(&root), ["-1.00", "-0.25", "0", "+0.25", "+1.00"]);
+    // And the colours are those of the roots: Byron has 0.5 of 1.5 in layer 1.
+    let svg = svg(&mill(), &root);
+    assert_eq!(
+        colour(&svg, "Layer 1", "Byron"),
+        hex(diverging((0.5_f32 / 1.5).sqrt()))
+    );
+    assert!(svg.contains("square") && svg.contains("root"));
+}
+
+#[test]
+fn the_words_have_a_map_where_it_is_their_own() {
+    let labels = |explanation: &Explanation| {
+        let svg = svg(explanation, &Options::default());
+        let document = Document::parse(&svg).unwrap();
+        let labels = document
+            .descendants()
+            .filter_map(|node| node.attribute("aria-label"));
+        labels.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&mill()), ["Words", "Layer 1", "Layer 2", "Output"]);
+    let mut same = mill();
+    same.layers[0].score.clone_from(&same.word_score);
+    assert_eq!(labels(&same), ["Layer 1", "Layer 2", "Output"]);
+    let text: String = {
+        let svg = svg(&same, &Options::default());
+        let document = Document::parse(&svg).unwrap();
+        runs(&document)
+            .into_iter()
+            .map(|run| run.text + " ")
+            .collect()
+    };
+    assert!(
+        text.contains("are not drawn: they look as layer 1, token by token"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_passage_keeps_its_paragraphs() {
+    let mut explanation = mill();
+    explanation.passage = "Ada Byron\nrebuilt it in\u{2029}1877.".to_owned();
+    explanation.validate().unwrap();
+    let svg = svg(&explanation, &Options::default());
+    let document = Document::parse(&svg).unwrap();
+    let group = document
+        .descendants()
+        .find(|node| node.attribute("aria-label") == Some("Layer 1"))
+        .unwrap();
+    let at = |word: &str| {
+        let text = group
+            .descendants()
+            .find(|node| node.has_tag_name("text") && node.text() == Some(word));
+        (length(text.unwrap(), "x"), length(text.unwrap(), "y"))
+    };
+    let (ada, rebuilt, year) = (at("Ada"), at("rebuilt"), at("1877."));
+    assert!(ada.0 == rebuilt.0 && ada.0 == year.0);
+    let line = 13.0 * 1.62;
+    assert!(
+        (rebuilt.1 - ada.1 - line).abs() < 0.05,
+        "{ada:?} {rebuilt:?}"
+    );
+    assert!(
+        (year.1 - rebuilt.1 - 1.5 * line).abs() < 0.05,
+        "{rebuilt:?} {year:?}"
+    );
+}
+
+#[test]
+fn a_long_passage_fills_a_screen_and_not_a_scroll() {
+    for (tokens, layers) in [(384, 6), (384, 12), (512, 24)] {
+        let svg = svg(&long(tokens, layers), &Options::default());
+        let document = Document::parse(&svg).unwrap();
+        let root = document.root_element();
+        let (width, height) = (length(root, "width"), length(root, "height"));
+        assert!(
+            height < width && width < 3.2 * height,
+            "{tokens} {layers}: {width} {height}"
+        );
+        // Whole on a screen of 16 to 10, text of 13 units keeps a size that can be read at 2560 by 1600.
+        let zoom = (2560.0 / width).min(1600.0 / height);
+        assert!(
+            layers > 12 || 13.0 * zoom > 9.0,
+            "{tokens} {layers}: {}",
+            13.0 * zoom
+        );
+    }
 }
 
 #[test]
@@ -431,6 +632,18 @@ fn the_figures_are_one_a_layer_and_the_output() {
             let svg = String::from_utf8(figure.bytes.clone()).unwrap();
             assert_eq!(svg.matches("url(#spanlift-scale)").count(), 1, "{name}");
             assert_eq!(svg.matches("aria-label=").count(), 1, "{name}");
+            // Each can stand alone: what was done, of which model, and which map it is.
+            let document = Document::parse(&svg).unwrap();
+            let text: String = runs(&document)
+                .into_iter()
+                .map(|run| run.text + " ")
+                .collect();
+            for said in [
+                "method deeplift, rule rescale, reference mask, model tiny",
+                "map at the",
+            ] {
+                assert!(text.contains(said), "{name}: {text}");
+            }
         } else {
             assert!(tiny_skia::Pixmap::decode_png(&figure.bytes).is_ok());
         }

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use spanlift_explanation::{Explanation, Part, Token, Versus};
-use spanlift_render::colour::{Colour, diverging, diverging_ansi256};
-use spanlift_render::{ColourDepth, Scale, TerminalOptions, terminal};
+use spanlift_render::colour::{Colour, Ramp, diverging, diverging_ansi256};
+use spanlift_render::{ColourDepth, Scale, TerminalOptions, Unit, terminal};
 use unicode_width::UnicodeWidthStr;
 
 /// A question, a passage of two sentences' worth of tokens, two layers of two heads; every number handmade.
@@ -43,12 +43,14 @@ fn options(width: usize, colour: ColourDepth) -> TerminalOptions {
     TerminalOptions {
         width,
         colour,
-        scale: Scale::Layer,
+        // What the model saw, so that each number can be found in the fixture.
+        unit: Unit::Wordpieces,
+        ..TerminalOptions::default()
     }
 }
 
 fn plain(explanation: &Explanation) -> String {
-    terminal(explanation, &options(80, ColourDepth::None))
+    terminal(explanation, &TerminalOptions::default())
 }
 
 /// The text without its escape sequences; anything but a well-formed SGR sequence fails the test.
@@ -318,14 +320,76 @@ fn a_given_answer_says_so_beside_the_best_span() {
     assert!(text.contains("best span  Ada Byron  probability 0.875  score +5.5000\n"));
 }
 
+#[test]
+fn the_unit_is_what_has_a_colour_and_is_listed() {
+    // Layer 1: by 0.25, ##ron 0.25; the scale is 1.5.
+    let unit = |unit| TerminalOptions {
+        unit,
+        ..options(80, ColourDepth::TrueColour)
+    };
+    for (which, share) in [(Unit::Wordpieces, 0.25), (Unit::Words, 0.5)] {
+        let text = terminal(&mill(), &unit(which));
+        let layer = text.split("layer 1").nth(1).unwrap();
+        let Colour { r, g, b } = diverging(share / 1.5);
+        assert!(layer.contains(&format!("48;2;{r};{g};{b}mBy")), "{which:?}");
+    }
+    let pieces = terminal(
+        &mill(),
+        &TerminalOptions {
+            unit: Unit::Wordpieces,
+            ..TerminalOptions::default()
+        },
+    );
+    assert!(
+        pieces.contains("##built +0.50") && !pieces.contains("rebuilt +"),
+        "{pieces}"
+    );
+}
+
+#[test]
+fn the_root_shows_small_scores_and_says_their_size() {
+    let rooted = TerminalOptions {
+        ramp: Ramp::Root,
+        ..options(80, ColourDepth::TrueColour)
+    };
+    let text = terminal(&mill(), &rooted);
+    let legend = "scale       -1  -.56  -.25  -.06  0  +.06  +.25  +.56  +1 \n           × the scale of the cut\n";
+    assert!(stripped(&text).contains(legend), "{}", stripped(&text));
+    // 0.25 of 1.5, Byron's first wordpiece in layer 1.
+    let Colour { r, g, b } = diverging((0.25_f32 / 1.5).sqrt());
+    let layer = text.split("layer 1").nth(1).unwrap();
+    assert!(layer.contains(&format!("48;2;{r};{g};{b}mBy")));
+    let shared = TerminalOptions {
+        scale: Scale::Shared,
+        ..rooted
+    };
+    let text = stripped(&terminal(&mill(), &shared));
+    assert!(text.contains("-2.50  -0.62  0  +0.62  +2.50"), "{text}");
+}
+
+#[test]
+fn a_passage_keeps_its_paragraphs() {
+    let mut explanation = mill();
+    // The same characters, two of the blanks being line ends; then a blank line.
+    explanation.passage = "Ada Byron\nrebuilt it in\u{2029}1877.".to_owned();
+    explanation.validate().unwrap();
+    let text = stripped(&terminal(&explanation, &options(80, ColourDepth::Ansi256)));
+    assert!(
+        text.contains("\n  ⟦Ada Byron⟧\n  rebuilt it in\n\n  1877. [SEP]\n"),
+        "{text}"
+    );
+}
+
 /// The words and the first layer look the same where LayerNorm alone lies between them.
 #[test]
 fn a_cut_that_looks_like_the_next_is_not_drawn_twice() {
     let mut explanation = mill();
     explanation.layers[0].score = explanation.word_score.clone();
+    let listed = plain(&explanation);
+    assert_eq!(listed.matches("⟦Ada⟧ +1.00").count(), 1, "{listed}");
     let text = stripped(&terminal(&explanation, &options(80, ColourDepth::Ansi256)));
     assert_eq!(text.matches("Who built the mill? [SEP]").count(), 3);
-    assert!(text.contains("token by token as layer 1"));
+    assert!(text.contains("as layer 1, token by token"));
 }
 
 #[test]
@@ -391,7 +455,7 @@ fn foreign_text_cannot_act() {
     }
     let text = stripped(&terminal(&odd, &options(80, ColourDepth::TrueColour)));
     assert!(
-        text.contains("⟦␛]0;title␇ a␊b �x⟧ ␉ �31m e\u{301} 東京 👩\u{200d}🚀 � [SEP]\n"),
+        text.contains("⟦�]0;title� a�b �x⟧ ␣ �31m e\u{301} 東京 👩\u{200d}🚀 � [SEP]\n"),
         "{text}"
     );
 }

@@ -7,7 +7,7 @@ import { ramp } from "../../src/colour";
 import { signed } from "../../src/number";
 // @ts-expect-error a plain script without types
 import { synthesise } from "../../tools/synthesise.mjs";
-import { fixture, hostile } from "../support";
+import { fixture, hostile, tiny } from "../support";
 import { browser } from "./browser";
 
 const { open, write, blank } = browser();
@@ -86,7 +86,7 @@ describe("the cut", () => {
     expect(await slider(page).getAttribute("aria-valuetext")).toBe("Layer 3, sum +13.6");
     expect(await grounds(page)).not.toEqual(before);
     await page.keyboard.press("Home");
-    expect(await heading(page).innerText()).toBe("Words");
+    expect(await heading(page).innerText()).toBe("Layer 1");
     await page.keyboard.press("End");
     expect(await heading(page).innerText()).toBe("Output");
   });
@@ -94,13 +94,14 @@ describe("the cut", () => {
   test("is chosen by a click on its small copy, or by arrow keys among them", async () => {
     const page = await open(harbour);
     const copies = page.getByRole("radiogroup", { name: "All cuts" }).getByRole("radio");
-    expect(await copies.count()).toBe(8);
-    await copies.nth(5).click();
+    // The words look as layer 1: seven maps of eight cuts.
+    expect(await copies.count()).toBe(7);
+    await copies.nth(4).click();
     expect(await heading(page).innerText()).toBe("Layer 5");
     expect(await slider(page).inputValue()).toBe("5");
     await page.keyboard.press("ArrowRight");
     expect(await heading(page).innerText()).toBe("Layer 6");
-    expect(await copies.nth(6).getAttribute("aria-checked")).toBe("true");
+    expect(await copies.nth(5).getAttribute("aria-checked")).toBe("true");
   });
 
   test("has small copies that are drawn", async () => {
@@ -120,14 +121,35 @@ describe("the cut", () => {
     expect(count.blue).toBe(0);
   });
 
+  test("has the words' map where it is another than layer 1's", async () => {
+    const score = harbour.word_score.map((x, i) => (i === 3 ? x + 1 : x));
+    const page = await open({ ...harbour, word_score: score });
+    expect(await page.getByRole("radiogroup", { name: "All cuts" }).getByRole("radio").count()).toBe(8);
+    await slider(page).focus();
+    await page.keyboard.press("Home");
+    expect(await heading(page).innerText()).toBe("Words");
+    const same = await open(harbour);
+    expect(await same.locator(".title").first().innerText()).toContain("the same as at the word embeddings");
+  });
+
+  test("can have the colours of the square root, with the true numbers in the legend", async () => {
+    const page = await open(harbour, { attributes: 'ramp="root" unit="wordpieces"' });
+    const score = harbour.layers[0]!.score;
+    const scale = Math.max(...score.map(Math.abs));
+    expect(await grounds(page)).toEqual(score.map((x) => ramp("red-blue", "light").cell(Math.sign(x) * Math.sqrt(Math.abs(x) / scale)).background));
+    expect(await page.locator(".top .numbers span").allInnerTexts()).toEqual([-1, -0.25, 0, 0.25, 1].map((x) => signed(x * scale)));
+    await choose(page, "linear");
+    expect(await grounds(page)).toEqual(score.map((x) => ramp("red-blue", "light").cell(x / scale).background));
+  });
+
   test("has its own scale or one with the others", async () => {
     const page = await open(harbour);
     const ends = () => page.locator(".top .numbers span").allInnerTexts();
-    expect(await ends()).toEqual(["−3.81", "0", "+3.81"]);
+    expect(await ends()).toEqual(["−3.81", "−1.91", "0", "+1.91", "+3.81"]);
     await choose(page, "shared");
     // The largest score of any cut.
     const most = Math.max(...harbour.layers.flatMap(({ score }) => score.map(Math.abs)));
-    expect(await ends()).toEqual([signed(-most), "0", signed(most)]);
+    expect(await ends()).toEqual([-1, -0.5, 0, 0.5, 1].map((x) => signed(x * most)));
     expect(await page.locator(".top").innerText()).toContain("one scale for all cuts");
   });
 });
@@ -139,12 +161,12 @@ describe("a word", () => {
     await unit(page, "1975").hover();
     expect(await card(page).locator("h2").innerText()).toBe("1975");
     const rows = card(page).locator(".chart tbody tr");
-    expect(await rows.count()).toBe(8);
+    expect(await rows.count()).toBe(7);
     const layer3 = harbour.layers[2]!;
-    const cells = await rows.nth(3).locator(".number").allInnerTexts();
+    const cells = await rows.nth(2).locator(".number").allInnerTexts();
     expect(cells).toEqual([layer3.score[58]!, layer3.positive[58]!, layer3.negative[58]!].map((x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2)));
     const line = await card(page).locator(".chart svg path").getAttribute("d");
-    expect(line?.match(/[ML]/g)).toHaveLength(8);
+    expect(line?.match(/[ML]/g)).toHaveLength(7);
     expect(await page.locator(".map .content path").count()).toBeGreaterThan(2);
     expect(await page.locator(".map .pattern path").count()).toBeGreaterThan(2);
     await page.mouse.move(5, 5);
@@ -204,6 +226,23 @@ describe("a word", () => {
     expect(await heading(page).innerText()).toBe("Layer 2");
     await page.keyboard.press("Escape");
     expect(await page.locator('[aria-selected="true"]').count()).toBe(0);
+  });
+
+  test("is a wordpiece at first where the element says so", async () => {
+    const page = await open(harbour, { attributes: 'unit="wordpieces"' });
+    expect(await page.locator("[data-u]").count()).toBe(harbour.tokens.length);
+    expect(await page.getByRole("radio", { name: "wordpieces" }).isChecked()).toBe(true);
+    await choose(page, "words");
+    expect(await page.locator("[data-u]").count()).toBe(harbour.tokens.length - 1);
+  });
+
+  test("has no mark of the vocabulary where there is text", async () => {
+    const tokens = harbour.tokens.map((token) => (token.part === "special" ? token : { ...token, text: `\u0120${token.text}\u00c3\u00a9` }));
+    const page = await open({ ...harbour, model: { ...harbour.model, family: "roberta" }, tokens });
+    await choose(page, "wordpieces");
+    await unit(page, "1975").click();
+    const all = await page.locator("spanlift-explanation").evaluate((element) => element.shadowRoot!.textContent ?? "");
+    expect(all).not.toMatch(/\u0120|\u00c3/);
   });
 
   test("is shown in pieces on request", async () => {
@@ -266,7 +305,7 @@ describe("the books", () => {
     await page.getByText("Method, and how to read this").click();
     const text = await page.locator("details").last().innerText();
     for (const [operation, rule] of Object.entries(harbour.method.rules)) expect(text).toMatch(new RegExp(`${operation}\\s+${rule}`));
-    expect(text).toContain("replaced by [MASK]");
+    expect(text).toContain("replaced by the mask token");
   });
 });
 
@@ -299,7 +338,7 @@ describe("any text", () => {
     expect(shown).toContain("&amp;&lt;b&gt;");
     expect(shown).toContain(`"'\`\${alert(3)}`);
     expect(shown).toContain("�evil�");
-    expect(shown).toContain("bell␇␛[31m");
+    expect(shown).toContain("bell��[31m");
     expect(shown).toContain("</spanlift-explanation>");
     const all = await page.locator("spanlift-explanation").evaluate((element) => element.shadowRoot!.textContent ?? "");
     expect(all).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u0007\u001b]/);
@@ -330,6 +369,25 @@ describe("any text", () => {
       }
     }
     expect(await tooWide(page)).toBe(0);
+  });
+});
+
+describe("paragraphs", () => {
+  test("begin where the text's do, each in its own direction", async () => {
+    const x = tiny({
+      question: "a",
+      passage: "one two\nthree\n\n\u05e9\u05dc end",
+      pieces: [[["a", 0, 1]], [["one", 0, 3], ["two", 4, 7], ["three", 8, 13], ["\u05e9\u05dc", 15, 17], ["end", 18, 21]]],
+    });
+    const page = await open(x);
+    const box = (text: string) => unit(page, text).boundingBox().then((box) => box!);
+    const [one, two, three, hebrew, end] = [await box("one"), await box("two"), await box("three"), await box("\u05e9\u05dc"), await box("end")];
+    expect([two.y - one.y, end.y - hebrew.y]).toEqual([0, 0]);
+    const step = three.y - one.y;
+    expect(step).toBeGreaterThan(one.height);
+    expect(hebrew.y - three.y).toBeGreaterThan(step + 5);
+    expect(hebrew.x).toBeGreaterThan(end.x + end.width - 3);
+    expect(await page.locator(".map [dir=rtl]").count()).toBeGreaterThan(0);
   });
 });
 
@@ -377,7 +435,7 @@ describe("the looks", () => {
     await page.emulateMedia({ media: "print", colorScheme: "dark" });
     await page.getByRole("heading", { name: "Layer 6" }).waitFor();
     const titles = await page.locator("section h2").allInnerTexts();
-    expect(titles).toEqual(["Words", "Layer 1", "Layer 2", "Layer 3", "Layer 4", "Layer 5", "Layer 6", "Output", "Heads", "Ledger"]);
+    expect(titles).toEqual(["Layer 1", "Layer 2", "Layer 3", "Layer 4", "Layer 5", "Layer 6", "Output", "Heads", "Ledger"]);
     expect(await slider(page).count()).toBe(0);
     expect(await page.getByRole("button", { name: "Copy scores" }).count()).toBe(0);
     expect(await page.locator(".app").evaluate((element) => getComputedStyle(element).backgroundColor)).toBe("rgb(255, 255, 255)");
@@ -391,7 +449,7 @@ describe("the looks", () => {
       dispatchEvent(new Event("afterprint"));
       return [during, titles()];
     });
-    expect(printed).toEqual([10, 4]);
+    expect(printed).toEqual([9, 4]);
   });
 });
 
@@ -454,7 +512,7 @@ describe("the element", () => {
   ])("%i tokens, %i layers, %i heads: all is drawn and follows; the times are printed", async (tokens, layers, heads) => {
     const page = await open(synthesise(harbour, { tokens, layers, heads }));
     const ready = await page.evaluate(() => (window as unknown as { readyAt: number }).readyAt);
-    expect(await page.locator("canvas").count()).toBe(layers + 2);
+    expect(await page.locator("canvas").count()).toBe(layers + 1);
     const moved = await page.evaluate(async () => {
       const root = document.querySelector("spanlift-explanation")!.shadowRoot!;
       const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));

@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
+
 import { describe, expect, test } from "vitest";
 
 import { Characters, direction, leadingMarks, line, visible } from "../../src/text";
-import { blocks, sum, units } from "../../src/units";
-import { fixture, hostile, tiny } from "../support";
+import { blocks, pieces, sum, units } from "../../src/units";
+import { type Piece, fixture, hostile, tiny } from "../support";
 
 const texts = (list: { text: string }[]) => list.map(({ text }) => text);
 
@@ -14,11 +16,14 @@ describe("characters", () => {
   });
 
   test("that act are shown as ones that do not", () => {
-    expect(visible("a\u001b[31mb\tc\u007f")).toBe("a␛[31mb␉c␡");
+    expect(visible("a\u001b[31mb\tc\u007f")).toBe("a�[31mb�c�");
     expect(visible("\u202eevil\u202c\u2067\u2069\u2028\u009b")).toBe("�evil�����");
+    expect(visible("\u061c\u200e\u200f\u0085\ufffe")).toBe("�����");
     const kept = "naïve e\u0301 東京 👩\u200d🚀 ☺\ufe0f שלום <b>&";
     expect(visible(kept)).toBe(kept);
-    expect(line("a\n\n b\u0000")).toBe("a b␀");
+    expect(line("a\n\n b\u0000")).toBe("a b�");
+    // A control that a tokenizer drops without splitting parts no words, whatever \s says; a byte order mark neither.
+    expect(line("a\u0085b\u000bc\ufeffd\u2028e\u3000f")).toBe("a�b�c\ufeffd e f");
   });
 
   test("have a direction where they are letters", () => {
@@ -27,6 +32,27 @@ describe("characters", () => {
 
   test("that combine are known", () => {
     expect([leadingMarks("\u0301a"), leadingMarks("a\u0301"), leadingMarks("\u200d🚀")]).toEqual(["\u0301", "", "\u200d"]);
+  });
+});
+
+/** The table that `crates/spanlift-explanation/tests/words.rs` reads as well. */
+const table = JSON.parse(readFileSync(new URL("../../../crates/spanlift-explanation/tests/data/words.json", import.meta.url), "utf8")) as {
+  name: string;
+  family: string;
+  passage: string;
+  tokens: Piece[];
+  words: string[];
+}[];
+
+describe("words of every family", () => {
+  test.each(table)("$family: $name", ({ family, passage, tokens, words }) => {
+    const x = tiny({ question: "", passage, pieces: [[], tokens] });
+    const of = { ...x, model: { ...x.model, family } };
+    const list = units(of, "words").filter(({ part }) => part === "passage");
+    expect(texts(list)).toEqual(words.map((word) => visible(word)));
+    expect(list.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i))).toHaveLength(tokens.length);
+    // No vocabulary text where there is text.
+    for (const text of pieces(of, { first: 2, last: 1 + tokens.length })) if (family !== "bert") expect(text).not.toMatch(/[\u0120\u2581\u00c3]/);
   });
 });
 
@@ -113,15 +139,15 @@ describe("words", () => {
 describe("blocks", () => {
   test("are the question and the passage, with their special tokens", () => {
     const x = fixture("harbour");
-    const [question, passage] = blocks(x, units(x, "pieces"));
-    const all = [question, passage].flatMap((block) => block?.runs.flatMap((run) => run.units) ?? []);
+    const [question, passage] = blocks(units(x, "pieces"));
+    const all = [question, passage].flatMap((block) => block?.paragraphs.flatMap(({ runs }) => runs.flatMap((run) => run.units)) ?? []);
     expect(all).toHaveLength(x.tokens.length);
-    expect([question?.name, passage?.name, question?.runs.length]).toEqual(["question", "passage", 1]);
-    expect(question?.runs[0]?.units.at(-1)?.text).toBe("[SEP]");
+    expect([question?.name, passage?.name, question?.paragraphs.length]).toEqual(["question", "passage", 1]);
+    expect(question?.paragraphs[0]?.runs[0]?.units.at(-1)?.text).toBe("[SEP]");
   });
 
   test("keep a phrase of the other direction together", () => {
-    const [, passage] = blocks(hostile(), units(hostile(), "words"));
+    const passage = blocks(units(hostile(), "words"))[1]?.paragraphs[0];
     expect(passage?.direction).toBe("ltr");
     expect(passage?.runs.map((run) => run.direction)).toEqual(["ltr", "rtl", "ltr"]);
     expect(texts(passage?.runs[1]?.units ?? [])).toEqual(["שלום", "עולם"]);
@@ -129,7 +155,22 @@ describe("blocks", () => {
 
   test("are of the direction of their text", () => {
     const x = tiny({ question: "a", passage: "שלום BERT עולם", pieces: [[["a", 0, 1]], [["ש", 0, 4], ["bert", 5, 9], ["ע", 10, 14]]] });
-    const [, passage] = blocks(x, units(x, "words"));
+    const passage = blocks(units(x, "words"))[1]?.paragraphs[0];
     expect([passage?.direction, ...(passage?.runs.map((run) => run.direction) ?? [])]).toEqual(["rtl", "rtl", "ltr", "rtl"]);
+  });
+
+  test("are parted where lines of the text end", () => {
+    const x = tiny({
+      question: "a",
+      passage: "one two\r\nthree\n\n\u05e9\u05dc end\u2029x",
+      pieces: [[["a", 0, 1]], [["one", 0, 3], ["two", 4, 7], ["three", 9, 14], ["\u05e9\u05dc", 16, 18], ["end", 19, 22], ["x", 23, 24]]],
+    });
+    const [, passage] = blocks(units(x, "words"));
+    expect(passage?.paragraphs.map(({ direction, apart, runs }) => [direction, apart, texts(runs.flatMap((run) => run.units)).join(" ")])).toEqual([
+      ["ltr", false, "one two"],
+      ["ltr", false, "three"],
+      ["rtl", true, "\u05e9\u05dc end"],
+      ["ltr", true, "x [SEP]"],
+    ]);
   });
 });

@@ -183,10 +183,80 @@ fn pictures_and_pages_are_written_and_a_saved_explanation_gives_the_same() {
     let shown = desk.run(&["render", "x.json"]).succeeded();
     assert!(shown.stdout.contains("question   ") && shown.stdout.contains("layer 1"));
     // The options reach the pictures.
-    for options in [&["--palette", "colour-blind"][..], &["--scale", "shared"]] {
+    for options in [
+        &["--palette", "colour-blind"][..],
+        &["--scale", "shared"],
+        &["--ramp", "root"],
+        &["--unit", "wordpieces"],
+    ] {
         desk.run(&[&["render", "x.json", "-o", "z.svg"][..], options].concat())
             .succeeded();
         assert!(desk.read("z.svg") != desk.read("x.svg"), "{options:?}");
+    }
+    // And the page, which begins with them.
+    let options = ["--unit", "wordpieces", "--ramp", "root", "-o", "z.html"];
+    desk.run(&[&["render", "x.json"][..], &options].concat())
+        .succeeded();
+    assert!(
+        text("z.html")
+            .contains("<spanlift-explanation unit=\"wordpieces\" scale=\"layer\" ramp=\"root\"")
+    );
+}
+
+#[test]
+fn each_note_about_pictures_is_said_once() {
+    let desk = Desk::new();
+    // An unassigned character: no font has it, so that neither SVG nor PNG can.
+    desk.write("tower.txt", "The old tower \u{3fffd} was built in 1877.");
+    let more = [
+        "--answer",
+        "1877",
+        "-o",
+        "x.svg",
+        "-o",
+        "x.png",
+        "--figures",
+        "figures",
+    ];
+    let ran = desk.explain(&more).succeeded();
+    let notes: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("U+3FFFD"))
+        .collect();
+    let [svg, png] = notes.as_slice() else {
+        panic!("{}", ran.stderr)
+    };
+    assert!(
+        svg.contains("`x.svg`, --figures: `figures`: the built-in font lacks"),
+        "{svg}"
+    );
+    assert!(
+        png.contains("`x.png`, --figures: `figures`: no font of this machine has"),
+        "{png}"
+    );
+}
+
+#[test]
+fn a_file_whose_sums_are_not_those_of_its_scores_is_not_drawn() {
+    let desk = Desk::new();
+    let mut found = desk.explanation(&[]);
+    found.layers[0].sum += 0.01;
+    desk.write("sum.json", found.to_json().unwrap());
+    found.layers[0].sum -= 0.01;
+    found.layers[1].score[3] += 0.5;
+    desk.write("score.json", found.to_json().unwrap());
+    found.layers[1].score[3] -= 0.5;
+    (found.completeness.holds, found.completeness.bound) = (true, 1.0);
+    desk.write("bound.json", found.to_json().unwrap());
+    for (file, field) in [
+        ("sum.json", "layers[0].sum: expected"),
+        ("score.json", "layers[1].sum: expected"),
+        ("bound.json", "completeness.bound: expected"),
+    ] {
+        let words = [file, "contradicts itself", field];
+        desk.refuses(&["render", file, "-o", "out.svg"], &words);
+        desk.refuses(&["render", file], &words);
     }
 }
 

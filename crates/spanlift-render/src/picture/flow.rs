@@ -9,13 +9,14 @@
 //! Lines break at blanks and beside wide characters (Chinese and Japanese have no blanks); what is wider than a
 //! line breaks anywhere.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
+use spanlift_explanation::is_blank;
 use unicode_bidi::{BidiClass, BidiInfo, Level, bidi_class};
 use unicode_width::UnicodeWidthChar;
 
 use super::font::{Face, Fonts, Run};
-use crate::clusters::Cluster;
+use crate::clusters::{Cluster, paragraphs};
 
 /// Em between two clusters.
 const GAP: f32 = 0.45;
@@ -23,6 +24,10 @@ const GAP: f32 = 0.45;
 pub(crate) const LINE: f32 = 1.62;
 /// Em that a token without width takes.
 const LEAST: f32 = 0.3;
+/// Em between an outlined span and what touches it, so that the outline has room.
+const EDGE: f32 = 0.25;
+/// Lines between two paragraphs with a blank line between them.
+const PARAGRAPH: f32 = 0.5;
 
 /// A stretch of text that is drawn as one run.
 #[derive(Clone, Debug)]
@@ -35,6 +40,8 @@ pub(crate) struct Atom {
     level: Level,
     /// The level of the blank before it, where there is one.
     gap: Option<Level>,
+    /// Whether an outlined span begins with it or ended before it, within a cluster.
+    edge: bool,
     /// Whether a line may begin with it.
     breakable: bool,
 }
@@ -61,16 +68,30 @@ pub(crate) struct Placed {
 pub(crate) struct Text {
     /// Each from left to right.
     pub(crate) lines: Vec<Vec<Placed>>,
+    /// Where each begins, in lines from the top.
+    tops: Vec<f32>,
     pub(crate) face: Face,
     pub(crate) size: f32,
 }
 
 impl Text {
     pub(crate) fn height(&self) -> f32 {
-        self.lines.len() as f32 * LINE * self.size
+        self.tops
+            .last()
+            .map_or(0.0, |top| (top + 1.0) * LINE * self.size)
     }
 
-    pub(crate) fn append(&mut self, mut other: Self) {
+    /// From the top of the text to the middle of a line.
+    pub(crate) fn middle(&self, line: usize) -> f32 {
+        self.tops
+            .get(line)
+            .map_or(0.0, |top| (top + 0.5) * LINE * self.size)
+    }
+
+    /// Puts other text below, as many lines apart.
+    pub(crate) fn append(&mut self, mut other: Self, apart: f32) {
+        let below = self.tops.last().map_or(0.0, |top| top + 1.0 + apart);
+        self.tops.extend(other.tops.iter().map(|top| top + below));
         self.lines.append(&mut other.lines);
     }
 
@@ -96,16 +117,31 @@ pub(crate) struct Setter<'a> {
     pub(crate) size: f32,
     /// Width of the lines.
     pub(crate) room: f32,
+    /// Spans of tokens that get an outline.
+    pub(crate) spans: &'a [RangeInclusive<usize>],
 }
 
 impl Setter<'_> {
+    /// Clusters in their paragraphs, each with a direction of its own.
+    pub(crate) fn text(&self, clusters: &[Cluster]) -> Text {
+        let mut text = self.paragraph(&[]);
+        for clusters in paragraphs(clusters) {
+            let blank = clusters.first().is_some_and(|first| first.breaks > 1);
+            let apart = if blank { PARAGRAPH } else { 0.0 };
+            text.append(self.paragraph(clusters), apart);
+        }
+        text
+    }
+
     /// One paragraph of clusters.
-    pub(crate) fn paragraph(&self, clusters: &[Cluster]) -> Text {
+    fn paragraph(&self, clusters: &[Cluster]) -> Text {
         let atoms = self.atoms(clusters);
         let base = atoms.1;
         let lines = self.broken(atoms.0).into_iter();
+        let lines: Vec<_> = lines.map(|line| self.placed(line, base)).collect();
         Text {
-            lines: lines.map(|line| self.placed(line, base)).collect(),
+            tops: (0..lines.len()).map(|i| i as f32).collect(),
+            lines,
             face: self.face,
             size: self.size,
         }
@@ -113,7 +149,10 @@ impl Setter<'_> {
 
     /// One paragraph of plain text.
     pub(crate) fn prose(&self, text: &str) -> Text {
-        let words = text.split_whitespace().map(Cluster::plain);
+        let words = text
+            .split(is_blank)
+            .filter(|word| !word.is_empty())
+            .map(Cluster::plain);
         self.paragraph(&words.collect::<Vec<_>>())
     }
 
@@ -121,6 +160,7 @@ impl Setter<'_> {
     fn atoms(&self, clusters: &[Cluster]) -> (Vec<Atom>, Level) {
         let mut string = String::new();
         let mut ranges = Vec::new();
+        let mut edges = Vec::new();
         for cluster in clusters {
             if !string.is_empty() {
                 string.push(' ');
@@ -134,7 +174,11 @@ impl Setter<'_> {
                     // An accent without a letter stands on the dotted circle, as in the code charts.
                     string.push('\u{25cc}');
                 }
-                string.extend(piece.text.chars().map(drawable));
+                string.push_str(&piece.text);
+                for span in self.spans {
+                    edges.extend((piece.token == Some(*span.start())).then_some(start));
+                    edges.extend((piece.token == Some(*span.end())).then_some(string.len()));
+                }
                 pieces.push(Piece {
                     bytes: start..string.len(),
                     token: piece.token,
@@ -147,10 +191,15 @@ impl Setter<'_> {
         let mut atoms = Vec::new();
         for (i, (bytes, pieces)) in ranges.into_iter().enumerate() {
             let first = atoms.len();
-            for part in parts(&string, &info.levels, bytes.clone(), &pieces) {
+            for part in parts(&string, &info.levels, bytes.clone(), &pieces, &edges) {
+                let (next, at) = (atoms.len(), part.start);
                 self.measured(&string, &info.levels, part, &pieces, &mut atoms);
+                if let Some(atom) = atoms.get_mut(next) {
+                    atom.edge = at > bytes.start && edges.contains(&at);
+                }
             }
-            let width: f32 = atoms.iter().skip(first).map(|atom| atom.width).sum();
+            let room = |atom: &Atom| atom.width + if atom.edge { EDGE * self.size } else { 0.0 };
+            let width: f32 = atoms.iter().skip(first).map(room).sum();
             if width > self.room {
                 for atom in atoms.iter_mut().skip(first) {
                     atom.breakable = true;
@@ -189,12 +238,13 @@ impl Setter<'_> {
         let (mut width, mut missing, mut cut) = (0.0, None, None);
         for cell in &cells {
             width += (cell.right - cell.left) * self.size;
-            let other = missing.is_some_and(|missing| missing != cell.missing);
+            let lacks = (cell.missing, cell.lost);
+            let other = missing.is_some_and(|missing| missing != lacks);
             if (other || width > self.room) && cell.bytes.start > 0 {
                 cut = Some(cell.bytes.start);
                 break;
             }
-            missing = Some(cell.missing);
+            missing = Some(lacks);
         }
         if let Some(cut) = cut {
             // Mirror images are as long as what they mirror, so that places in the two texts agree.
@@ -220,6 +270,7 @@ impl Setter<'_> {
             run,
             level,
             gap: None,
+            edge: false,
             breakable: wide(before) || wide(text.chars().next()),
             text,
         });
@@ -240,7 +291,8 @@ impl Setter<'_> {
             while let Some(next) = rest.next_if(|next| !next.breakable) {
                 unit.push(next);
             }
-            let width: f32 = unit.iter().map(|atom| atom.width).sum();
+            let room = |atom: &Atom| atom.width + if atom.edge { EDGE * self.size } else { 0.0 };
+            let width: f32 = unit.iter().map(room).sum();
             match lines.last_mut() {
                 Some(line) if used + gap + width <= self.room => {
                     used += gap + width;
@@ -258,36 +310,43 @@ impl Setter<'_> {
     /// A line in visual order.
     fn placed(&self, line: Vec<Atom>, base: Level) -> Vec<Placed> {
         let mut levels = Vec::new();
-        let mut items: Vec<Option<Atom>> = Vec::new();
+        let mut items = Vec::new();
         for (i, atom) in line.into_iter().enumerate() {
             if let Some(gap) = atom.gap
                 && i > 0
             {
                 levels.push(gap);
-                items.push(None);
+                items.push(Item::Gap);
+            } else if atom.edge && i > 0 {
+                levels.push(atom.level);
+                items.push(Item::Edge);
             }
             levels.push(atom.level);
-            items.push(Some(atom));
+            items.push(Item::Atom(atom));
         }
         let order = BidiInfo::reorder_visual(&levels);
-        let gap = GAP * self.size;
         let mut x = 0.0;
         let mut placed: Vec<Placed> = Vec::new();
         let mut open = true;
         for i in order {
-            if let Some(atom) = items.get_mut(i).and_then(Option::take) {
-                let width = atom.width;
-                if let Some(last) = placed.last_mut() {
-                    last.open.1 = open;
+            match items
+                .get_mut(i)
+                .map(|item| std::mem::replace(item, Item::Gap))
+            {
+                Some(Item::Atom(atom)) => {
+                    let width = atom.width;
+                    if let Some(last) = placed.last_mut() {
+                        last.open.1 = open;
+                    }
+                    placed.push(Placed {
+                        atom,
+                        x,
+                        open: (open, true),
+                    });
+                    (x, open) = (x + width, false);
                 }
-                placed.push(Placed {
-                    atom,
-                    x,
-                    open: (open, true),
-                });
-                (x, open) = (x + width, false);
-            } else {
-                (x, open) = (x + gap, true);
+                Some(Item::Edge) => x += EDGE * self.size,
+                Some(Item::Gap) | None => (x, open) = (x + GAP * self.size, true),
             }
         }
         if base.is_rtl() {
@@ -299,21 +358,23 @@ impl Setter<'_> {
     }
 }
 
-/// The character itself; for the pictures of controls, which hardly a font has, and for what XML forbids, the
-/// replacement character.
-fn drawable(c: char) -> char {
-    match c {
-        '\u{2400}'..='\u{2426}' | '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
-        _ => c,
-    }
+/// What stands on a line.
+enum Item {
+    Atom(Atom),
+    /// A blank.
+    Gap,
+    /// Room for an outline.
+    Edge,
 }
 
-/// Where a cluster is cut for its direction and beside wide characters.
+/// Where a cluster is cut for its direction, beside wide characters and at the ends of outlined spans; not there between
+/// letters from right to left, which may be joined.
 fn parts(
     string: &str,
     levels: &[Level],
     bytes: Range<usize>,
     pieces: &[Piece],
+    edges: &[usize],
 ) -> Vec<Range<usize>> {
     let mut parts: Vec<Range<usize>> = Vec::new();
     let mut last: Option<(Level, bool, char)> = None;
@@ -325,7 +386,9 @@ fn parts(
         let token = pieces.iter().any(|piece| piece.bytes.start == at);
         let together = last.is_some_and(|(last_level, last_letter, before)| {
             let wide = before.width() == Some(2) || c.width() == Some(2);
-            level == last_level && letter && last_letter && !(token && wide)
+            let joins = is_right_to_left_letter(before) && is_right_to_left_letter(c);
+            let edge = edges.contains(&at) && !joins;
+            level == last_level && letter && last_letter && !(token && wide) && !edge
         });
         match parts.last_mut() {
             Some(part) if together => part.end = at + c.len_utf8(),
@@ -391,17 +454,20 @@ fn mirrored(text: &str, level: Level) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::error::RenderError;
 
     fn lines(text: &str, room: f32) -> Result<Vec<String>, RenderError> {
-        let fonts = Fonts::new()?;
+        let fonts = Fonts::new(BTreeSet::new())?;
         let (face, size) = (Face::Regular, 10.0);
         let setter = Setter {
             fonts: &fonts,
             face,
             size,
             room,
+            spans: &[],
         };
         let lines = setter.prose(text).lines;
         for line in &lines {

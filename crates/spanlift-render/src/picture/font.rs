@@ -7,6 +7,8 @@
 //! A character the font lacks gets room by its width on a terminal (one or two columns), the same on every
 //! machine, and whoever draws it fits it into that room.
 
+use std::collections::BTreeSet;
+
 use harfrust::{Direction, FontRef, ShapeOptions, ShaperData, UnicodeBuffer};
 use unicode_width::UnicodeWidthStr;
 
@@ -41,6 +43,8 @@ impl Face {
 pub(crate) struct Fonts {
     regular: Loaded,
     bold: Loaded,
+    /// What no font of this machine has.
+    lost: BTreeSet<char>,
 }
 
 struct Loaded {
@@ -57,6 +61,8 @@ pub(crate) struct Cell {
     pub(crate) right: f32,
     /// Whether the font lacks any of it.
     pub(crate) missing: bool,
+    /// Whether every font lacks some of it, so that a box is drawn.
+    pub(crate) lost: bool,
 }
 
 /// A text in one direction, measured.
@@ -70,7 +76,7 @@ pub(crate) struct Run {
 }
 
 impl Fonts {
-    pub(crate) fn new() -> Result<Self, RenderError> {
+    pub(crate) fn new(lost: BTreeSet<char>) -> Result<Self, RenderError> {
         let face = |face: Face| {
             let font = FontRef::new(face.data()).map_err(|error| RenderError::Font {
                 cause: error.to_string(),
@@ -81,6 +87,7 @@ impl Fonts {
         Ok(Self {
             regular: face(Face::Regular)?,
             bold: face(Face::Bold)?,
+            lost,
         })
     }
 
@@ -116,6 +123,7 @@ impl Fonts {
                     left: 0.0,
                     right: advance,
                     missing,
+                    lost: false,
                 }),
             }
         }
@@ -126,7 +134,9 @@ impl Fonts {
             let after = starts.partition_point(|&start| start <= cell.bytes.start);
             cell.bytes.end = starts.get(after).copied().unwrap_or(text.len());
             if cell.missing {
-                cell.right = guess(text.get(cell.bytes.clone()).unwrap_or_default());
+                let text = text.get(cell.bytes.clone()).unwrap_or_default();
+                cell.right = guess(text);
+                cell.lost = text.chars().any(|c| self.lost.contains(&c));
             }
             (cell.left, cell.right) = (width, width + cell.right);
             width = cell.right;
@@ -192,7 +202,7 @@ mod tests {
 
     #[test]
     fn text_is_measured_as_it_is_drawn() -> Result<(), RenderError> {
-        let fonts = Fonts::new()?;
+        let fonts = Fonts::new(BTreeSet::new())?;
         let run = |text: &str, rtl| fonts.run(Face::Regular, text, rtl);
         // DejaVu Sans has 2048 units an em; the advance of `n` is 1298, of a blank 651.
         assert_eq!(run("nn", false).width, 2.0 * 1298.0 / 2048.0);
@@ -216,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_the_font_lacks_has_its_room() -> Result<(), RenderError> {
-        let fonts = Fonts::new()?;
+        let fonts = Fonts::new(BTreeSet::new())?;
         let run = fonts.run(Face::Regular, "東京", false);
         assert!(run.cells.iter().all(|cell| cell.missing));
         assert_eq!((run.cells.len(), run.width), (2, 2.0));

@@ -2,17 +2,48 @@
 
 use std::fmt::Write as _;
 
+use spanlift_explanation::Explanation;
+
 use super::font::Face;
 use super::paint::{Look, Outline, plain, tokens};
 use super::sheet::{GREY, MARGIN, Page, SMALL, TEXT};
 use super::xml::number;
 use crate::clusters::Cluster;
-use crate::colour::Colour;
+use crate::colour::{Colour, Ramp};
+use crate::cut::{AS_LAYER_1, words_as_layer_1};
 use crate::facts;
-use crate::options::Scale;
+use crate::options::{Scale, Unit};
 
 /// Width of the names.
 const NAMES: f32 = 66.0;
+
+/// What the maps of a sheet are.
+fn maps(explanation: &Explanation) -> String {
+    let rest = "layer n: at the input of encoder layer n; output: at the final hidden states; the sum of each is Δt";
+    if words_as_layer_1(explanation) {
+        format!(
+            "{rest}. The words (at the word embeddings) are not drawn: they look {AS_LAYER_1}, since position, segment and LayerNorm pass nothing between tokens"
+        )
+    } else {
+        format!("words: at the word embeddings, before position and segment; {rest}")
+    }
+}
+
+/// Where in the network a cut lies.
+fn place(explanation: &Explanation, cut: &str) -> String {
+    let layer = cut.strip_prefix("Layer ");
+    match layer {
+        Some("1") if words_as_layer_1(explanation) => {
+            "at the input of encoder layer 1, and token by token the same at the word embeddings"
+                .to_owned()
+        }
+        Some(layer) => format!("at the input of encoder layer {layer}"),
+        None => {
+            "at the final hidden states, where by construction the target's own tokens alone score"
+                .to_owned()
+        }
+    }
+}
 
 impl Page<'_> {
     /// A row of the header: a name and what it names.
@@ -31,8 +62,10 @@ impl Page<'_> {
     }
 
     /// Question, answer, target, whether the sums hold, and what the colours and marks mean.
-    pub(super) fn header(&mut self, room: f32, full: bool) {
-        let explanation = self.explanation;
+    ///
+    /// The page of a `single` cut, named, says what that one is; the rest is the same, so that a figure can stand alone.
+    pub(super) fn header(&mut self, room: f32, single: Option<&str>) {
+        let (explanation, full) = (self.explanation, single.is_none());
         self.y -= 6.0;
         self.y += self.prose(
             Face::Bold,
@@ -59,12 +92,15 @@ impl Page<'_> {
             let face = if holds { Face::Regular } else { Face::Bold };
             self.row(room, "sums", face, &facts::sums(explanation));
         }
-        if full {
-            let text = "words: at the word embeddings; layer n: at the input of encoder layer n; \
-                        output: at the final hidden states; the sum of each is Δt";
-            self.row(room, "maps", Face::Regular, text);
-            self.row(room, "method", Face::Regular, &facts::method(explanation));
-        }
+        let (name, text) = match single {
+            Some(cut) => (
+                "map",
+                format!("{}; the sum of its scores is Δt", place(explanation, cut)),
+            ),
+            None => ("maps", maps(explanation)),
+        };
+        self.row(room, name, Face::Regular, &text);
+        self.row(room, "method", Face::Regular, &facts::method(explanation));
         self.legend(room);
         self.y += 14.0;
         let _ = write!(self.body, "<path stroke=\"#bbb\" d=\"M{MARGIN} ");
@@ -79,14 +115,27 @@ impl Page<'_> {
             Scale::Layer => "a full colour is the largest score of the same map",
             Scale::Shared => "a full colour is the largest score of all maps",
         };
-        let text =
-            format!("{positive} raises the target, {negative} lowers it, white is zero; {scale}");
+        let ramp = match self.options.ramp {
+            Ramp::Linear => "",
+            Ramp::Root => {
+                "; colour grows with the square root of the score: half of it is a quarter"
+            }
+        };
+        let unit = match self.options.unit {
+            Unit::Words => "word",
+            Unit::Wordpieces => "wordpiece",
+        };
+        let text = format!(
+            "of each {unit}: {positive} raises the target, {negative} lowers it, white is zero; {scale}{ramp}"
+        );
         self.row(room, "colours", Face::Regular, &text);
-        let mut samples = vec![("[CLS]", true, None, "a special token")];
+        let first = self.explanation.tokens.first();
+        let special = first.map_or("[CLS]", |token| token.text.as_str());
+        let mut samples = vec![(special, true, None, "a special token")];
         let answer = if self.explanation.answer.has_answer {
             ("answer", false, Some(false), "the answer")
         } else {
-            ("[CLS]", true, Some(false), "no answer")
+            (special, true, Some(false), "no answer")
         };
         samples.insert(0, answer);
         if self.explanation.target.versus.is_some() {
@@ -101,9 +150,7 @@ impl Page<'_> {
             for piece in &mut cluster.pieces {
                 piece.token = Some(0);
             }
-            let text = self
-                .setter(Face::Regular, SMALL, room)
-                .paragraph(&[cluster]);
+            let text = self.setter(Face::Regular, SMALL, room).text(&[cluster]);
             let look = Look {
                 background: Colour::WHITE,
                 group: 0,

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use super::flow::{LINE, Placed, Text};
+use super::flow::{Placed, Text};
 use super::font::Face;
 use super::xml::{escape, lengths};
 use crate::colour::Colour;
@@ -53,7 +53,7 @@ pub(crate) fn tokens(
 ) {
     let (mut boxes, mut marks, mut runs) = (String::new(), String::new(), String::new());
     for (i, line) in text.lines.iter().enumerate() {
-        let middle = at.1 + (i as f32 + 0.5) * LINE * text.size;
+        let middle = at.1 + text.middle(i);
         let (top, height) = (middle - BOX / 2.0 * text.size, BOX * text.size);
         for placed in line {
             for (extent, colour) in cells(placed, text.size, look) {
@@ -102,7 +102,7 @@ pub(crate) fn tokens(
 pub(crate) fn plain(svg: &mut String, text: &Text, at: (f32, f32), colour: &str) {
     let mut runs = String::new();
     for (i, line) in text.lines.iter().enumerate() {
-        let baseline = at.1 + ((i as f32 + 0.5) * LINE + BASELINE) * text.size;
+        let baseline = at.1 + text.middle(i) + BASELINE * text.size;
         for placed in line {
             run(
                 &mut runs,
@@ -210,6 +210,26 @@ fn spans(line: &[Placed], size: f32, tokens: &RangeInclusive<usize>) -> Vec<Exte
     spans
 }
 
+/// Some bytes of an atom as they are drawn: one box, fitted into the room, for each character that no font has.
+fn written(placed: &Placed, bytes: &std::ops::Range<usize>) -> String {
+    let atom = &placed.atom;
+    if atom.run.cells.iter().all(|cell| !cell.lost) {
+        return atom.text.get(bytes.clone()).unwrap_or_default().to_owned();
+    }
+    let mut cells: Vec<_> = atom
+        .run
+        .cells
+        .iter()
+        .filter(|cell| bytes.contains(&cell.bytes.start))
+        .collect();
+    cells.sort_by_key(|cell| cell.bytes.start);
+    let text = |cell: &&super::font::Cell| {
+        let own = atom.text.get(cell.bytes.clone()).unwrap_or_default();
+        if cell.lost { "\u{25a1}" } else { own }
+    };
+    cells.iter().map(text).collect()
+}
+
 fn run(
     svg: &mut String,
     placed: &Placed,
@@ -236,10 +256,10 @@ fn run(
                 ink
             }
         });
-        let text = atom.text.get(piece.bytes.clone()).unwrap_or_default();
+        let text = written(placed, &piece.bytes);
         match inks.last_mut() {
-            Some((last, runs)) if *last == ink => runs.push_str(text),
-            _ => inks.push((ink, text.to_owned())),
+            Some((last, runs)) if *last == ink => runs.push_str(&text),
+            _ => inks.push((ink, text)),
         }
     }
     svg.push_str("<text");
@@ -256,7 +276,7 @@ fn run(
     }
     if atom.run.width > 0.05 {
         lengths(svg, &[("textLength", atom.width)]);
-        if atom.run.cells.iter().all(|cell| !cell.missing) {
+        if atom.run.cells.iter().all(|cell| !cell.missing || cell.lost) {
             svg.push_str(" lengthAdjust=\"spacingAndGlyphs\"");
         }
     }

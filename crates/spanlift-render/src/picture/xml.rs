@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use crate::text::visible;
 
-/// Text for an element or an attribute: controls replaced by what can be seen ([`visible`]), the two
-/// noncharacters that XML forbids by `�`, and the five characters with a meaning by their entities.
+/// Text for an element or an attribute: controls and what XML forbids replaced by `�` ([`visible`]), and the five characters with a meaning by their entities.
 ///
 /// What is left is in `Char` of XML 1.0: <https://www.w3.org/TR/xml/#charsets>.
 pub(crate) fn escape(text: &str) -> String {
@@ -17,7 +16,6 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             _ => escaped.push(c),
         }
     }

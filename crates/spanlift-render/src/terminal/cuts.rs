@@ -1,13 +1,13 @@
 //! The cuts: the words, the input of each layer, the output; as coloured text or as the strongest words.
 
-use spanlift_explanation::{Explanation, Part, Word, words};
+use spanlift_explanation::{Explanation, Part, Word};
 
 use super::TerminalOptions;
 use super::head::NAMES;
 use super::page::{Item, Page, Span, Style};
-use crate::clusters::{Cluster, clusters};
-use crate::colour::Colour;
-use crate::cut::{self, Cut, cuts, scales, share};
+use crate::clusters::{Cluster, clusters, paragraphs};
+use crate::colour::{Colour, Ramp};
+use crate::cut::{self, AS_LAYER_1, Cut, cuts, scales, share, units, words_as_layer_1};
 use crate::facts::sum_digits;
 use crate::number::{Digits, error, largest};
 use crate::options::Scale;
@@ -24,38 +24,44 @@ const CLOSE: &str = "⟧";
 /// Every cut.
 pub(crate) fn show(page: &mut Page, explanation: &Explanation, options: &TerminalOptions) {
     let cuts = cuts(explanation);
-    let scales = scales(cuts.iter().map(|cut| cut.score), options.scale);
+    let units = units(explanation, options.unit);
+    let scores: Vec<Vec<f32>> = cuts.iter().map(|cut| by_token(&units, cut.score)).collect();
+    let scales = scales(scores.iter().map(Vec::as_slice), options.scale);
+    let repeated = words_as_layer_1(explanation);
     if page.coloured() {
         legend(page, options.scale, scales.first().copied().unwrap_or(0.0));
         let clusters = clusters(explanation);
-        for (i, (cut, scale)) in cuts.iter().zip(scales).enumerate() {
+        for (i, ((cut, scores), scale)) in cuts.iter().zip(&scores).zip(scales).enumerate() {
             page.blank();
-            if i == 0 && cuts.get(1).is_some_and(|next| alike(cut, next, scale)) {
-                let note = "token by token as layer 1: LayerNorm works within a token";
+            if i == 0 && repeated {
                 let sum = sum_digits(&explanation.target).signed(cut.sum);
                 let items = vec![
                     Item::plain(0, format!("sum {sum}")),
                     Item::plain(2, format!("error {}", error(cut.error))),
-                    Item::plain(2, note),
+                    Item::plain(2, AS_LAYER_1),
                 ];
                 page.flow(Span::new(cut.name.clone(), Style::BOLD), NAMES, items);
             } else {
-                coloured(page, explanation, &clusters, cut, scale);
+                coloured(page, explanation, &clusters, cut, scores, scale);
             }
         }
     } else {
-        let words = words(explanation);
         page.blank();
-        for cut in &cuts {
-            strongest(page, explanation, &words, cut);
+        for (i, cut) in cuts.iter().enumerate() {
+            strongest(page, explanation, &units, cut, i == 0 && repeated);
         }
     }
 }
 
-/// Whether two cuts would look the same.
-fn alike(one: &Cut<'_>, other: &Cut<'_>, scale: f64) -> bool {
-    let near = |(a, b): (&f32, &f32)| f64::from(a - b).abs() <= 1e-3 * scale;
-    one.score.len() == other.score.len() && one.score.iter().zip(other.score).all(near)
+/// For each token the score of its unit; what has no unit or no score is no number.
+fn by_token(units: &[Word], scores: &[f32]) -> Vec<f32> {
+    let mut of_unit = Vec::with_capacity(scores.len());
+    for unit in units {
+        let whole = unit.tokens.end <= scores.len();
+        let score = if whole { unit.score(scores) } else { f32::NAN };
+        of_unit.extend(unit.tokens.clone().map(|_| score));
+    }
+    of_unit
 }
 
 /// The colours and what they stand for, on one line.
@@ -64,14 +70,22 @@ fn legend(page: &mut Page, scale: Scale, largest: f64) {
     let coarse = [-1.0, -0.5, 0.0, 0.5, 1.0];
     let wide = page.width() >= 72;
     let digits = Digits::of(largest, 3);
-    let number = |x: f32| match scale {
+    let ramp = page.ramp();
+    // The share of the scale that has the colour of a place, written as such or as a score.
+    let number = |x: f32| match (scale, ramp) {
         _ if x == 0.0 => " 0 ".to_owned(),
-        Scale::Layer => {
-            let size = ["", "¼", "½", "¾", "1"][(4.0 * x.abs()) as usize];
+        (Scale::Layer, _) => {
+            let place = (4.0 * x.abs()) as usize;
+            let size = match ramp {
+                Ramp::Linear => ["", "¼", "½", "¾", "1"][place],
+                Ramp::Root => ["", ".06", ".25", ".56", "1"][place],
+            };
             format!(" {}{size} ", if x < 0.0 { '-' } else { '+' })
         }
-        Scale::Shared if wide => format!(" {} ", digits.signed(f64::from(x) * largest)),
-        Scale::Shared => digits.signed(f64::from(x) * largest),
+        (Scale::Shared, _) => {
+            let score = digits.signed(f64::from(ramp.share(x)) * largest);
+            if wide { format!(" {score} ") } else { score }
+        }
     };
     let shares = if wide && scale == Scale::Layer {
         &fine[..]
@@ -80,7 +94,7 @@ fn legend(page: &mut Page, scale: Scale, largest: f64) {
     };
     let mut items: Vec<Item> = shares
         .iter()
-        .map(|&x| Item::new(0, number(x), page.tint(x)))
+        .map(|&x| Item::new(0, number(x), page.tint(ramp.share(x))))
         .collect();
     let note = match scale {
         Scale::Layer => "× the scale of the cut",
@@ -96,9 +110,16 @@ fn legend(page: &mut Page, scale: Scale, largest: f64) {
     );
 }
 
-/// One cut as a line of its strongest words.
-fn strongest(page: &mut Page, explanation: &Explanation, words: &[Word], cut: &Cut<'_>) {
-    let scored = cut::strongest(words, cut.score, STRONGEST);
+/// One cut as a line of its strongest units; `repeated` where the next line has the same.
+fn strongest(
+    page: &mut Page,
+    explanation: &Explanation,
+    units: &[Word],
+    cut: &Cut<'_>,
+    repeated: bool,
+) {
+    let count = if repeated { 0 } else { STRONGEST };
+    let scored = cut::strongest(units, cut.score, count);
     let digits = Digits::of(largest(scored.iter().map(|&(_, score)| score)), 3);
     let answer = explanation.answer.start_token..explanation.answer.end_token.saturating_add(1);
     let sum = sum_digits(&explanation.target).signed(cut.sum);
@@ -113,7 +134,10 @@ fn strongest(page: &mut Page, explanation: &Explanation, words: &[Word], cut: &C
         };
         Item::plain(2, format!("{text} {}", digits.signed(f64::from(score))))
     });
-    let items = items.collect();
+    let mut items: Vec<Item> = items.collect();
+    if repeated {
+        items = super::page::prose(AS_LAYER_1, Style::PLAIN);
+    }
     if page.width() >= 72 {
         let head = format!("{:<NAMES$}sum {sum:<9} error {error:<8}", cut.name);
         let hang = head.len() + 1;
@@ -128,12 +152,13 @@ fn strongest(page: &mut Page, explanation: &Explanation, words: &[Word], cut: &C
     }
 }
 
-/// One cut as coloured text: the question with its special tokens, then the passage on a new line.
+/// One cut as coloured text: the question with its special tokens, then the passage in its paragraphs.
 fn coloured(
     page: &mut Page,
     explanation: &Explanation,
     clusters: &[Cluster],
     cut: &Cut<'_>,
+    scores: &[f32],
     scale: f64,
 ) {
     let digits = Digits::of(scale, 3);
@@ -151,14 +176,17 @@ fn coloured(
         .position(|cluster| cluster.part == Part::Passage)
         .unwrap_or(clusters.len());
     for (clusters, more) in [(&clusters[..first], false), (&clusters[first..], true)] {
-        let mut items: Vec<Item> = clusters
-            .iter()
-            .map(|cluster| item(page, explanation, cluster, cut.score, scale))
-            .collect();
-        if more && explanation.window.start > 0 {
-            items.insert(0, Item::plain(1, "…"));
-        }
-        if !items.is_empty() {
+        for (i, clusters) in paragraphs(clusters).enumerate() {
+            if clusters.first().is_some_and(|first| first.breaks > 1) {
+                page.blank();
+            }
+            let mut items: Vec<Item> = clusters
+                .iter()
+                .map(|cluster| item(page, explanation, cluster, scores, scale))
+                .collect();
+            if more && i == 0 && explanation.window.start > 0 {
+                items.insert(0, Item::plain(1, "…"));
+            }
             page.flow(Span::new("", Style::PLAIN), 2, items);
         }
     }

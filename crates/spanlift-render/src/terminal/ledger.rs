@@ -1,10 +1,10 @@
 //! Where the contributions flow: a matrix of the heads, what passes by them, the strongest heads and edges.
 
-use spanlift_explanation::{Characters, Edge, Explanation, Part};
+use spanlift_explanation::{Edge, Explanation, Texts};
 
 use super::head::NAMES;
 use super::page::{Item, Page, Span, Style, prose};
-use crate::cut::share;
+use crate::cut::{share, token_text};
 use crate::number::{Digits, largest};
 use crate::text::{label, width};
 
@@ -186,11 +186,9 @@ fn strongest_edges(page: &mut Page, explanation: &Explanation) {
         largest(edges.iter().flat_map(|edge| [edge.pattern, edge.content])),
         3,
     );
-    let texts = [
-        Characters::new(&explanation.question),
-        Characters::new(&explanation.passage),
-    ];
-    let token = |index: usize| format!("{} @{index}", token_label(explanation, &texts, index));
+    let texts = Texts::new(explanation);
+    let text = |index| label(&token_text(explanation, &texts, index), TOKEN);
+    let token = |index: usize| format!("{} @{index}", text(index));
     let rows: Vec<[String; 4]> = edges
         .iter()
         .map(|edge| {
@@ -213,21 +211,5 @@ fn strongest_edges(page: &mut Page, explanation: &Explanation) {
             Item::plain(2, format!("{text}{}", " ".repeat(pad)))
         });
         page.flow(Span::new("", Style::PLAIN), 2, items.collect());
-    }
-}
-
-/// A token as the text has it, with the vocabulary's mark of a continuation.
-fn token_label(explanation: &Explanation, texts: &[Characters<'_>; 2], index: usize) -> String {
-    let Some(token) = explanation.tokens.get(index) else {
-        return "?".to_owned();
-    };
-    let characters = &texts[usize::from(token.part == Part::Passage)];
-    let text = match (token.part, token.start, token.end) {
-        (Part::Question | Part::Passage, Some(start), Some(end)) => characters.slice(start, end),
-        _ => None,
-    };
-    match text {
-        Some(text) if token.text.starts_with("##") => label(&format!("##{text}"), TOKEN),
-        text => label(text.unwrap_or(&token.text), TOKEN),
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The only file that writes an escape sequence: one (SGR) before each stretch of text in one style, one after it.
 
-use crate::colour::{Colour, diverging, diverging_ansi256};
+use spanlift_explanation::is_blank;
+
+use crate::colour::{Colour, Ramp, diverging, diverging_ansi256};
 use crate::terminal::ColourDepth;
 use crate::text::{isolates, right_to_left_runs, width};
 
@@ -129,7 +131,10 @@ impl Item {
 
 /// The words of a text, to be wrapped like prose.
 pub(crate) fn prose(text: &str, style: Style) -> Vec<Item> {
-    let words = text.split_whitespace().map(crate::text::visible);
+    let words = text
+        .split(is_blank)
+        .filter(|word| !word.is_empty())
+        .map(crate::text::visible);
     words
         .map(|word| Item {
             gap: Span::new(" ", style),
@@ -142,14 +147,16 @@ pub(crate) fn prose(text: &str, style: Style) -> Vec<Item> {
 pub(crate) struct Page {
     width: usize,
     depth: ColourDepth,
+    ramp: Ramp,
     text: String,
 }
 
 impl Page {
-    pub(crate) fn new(width: usize, depth: ColourDepth) -> Self {
+    pub(crate) fn new(width: usize, depth: ColourDepth, ramp: Ramp) -> Self {
         Self {
             width,
             depth,
+            ramp,
             text: String::new(),
         }
     }
@@ -166,8 +173,13 @@ impl Page {
         self.depth != ColourDepth::None
     }
 
-    /// The background of a score that is `x` times its scale.
-    pub(crate) fn tint(&self, x: f32) -> Style {
+    pub(crate) fn ramp(&self) -> Ramp {
+        self.ramp
+    }
+
+    /// The background of a score that is `share` times its scale.
+    pub(crate) fn tint(&self, share: f32) -> Style {
+        let x = self.ramp.place(share);
         Style::on(match self.depth {
             ColourDepth::None | ColourDepth::TrueColour => diverging(x),
             ColourDepth::Ansi256 => Colour::of_ansi256(diverging_ansi256(x)),

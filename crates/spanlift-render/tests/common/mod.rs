@@ -33,6 +33,73 @@ pub(crate) fn with_passage(texts: [&str; 9]) -> Explanation {
     explanation
 }
 
+/// Tokens of five letters, one score each, until there are so many; a cut differs from the next, and the words from layer 1.
+#[allow(dead_code, reason = "not every test draws it")]
+pub(crate) fn long(tokens: usize, layers: usize) -> Explanation {
+    let mut explanation = mill();
+    let (question, [before, last]) = (
+        explanation.tokens[..7].to_vec(),
+        [9, 16].map(|i| explanation.tokens[i].clone()),
+    );
+    explanation.passage = "river ".repeat(tokens - 8);
+    explanation.window.end = explanation.passage.len();
+    explanation.tokens = question;
+    for i in 0..tokens - 8 {
+        let mut token = before.clone();
+        (token.text, token.start, token.end) = ("river".to_owned(), Some(6 * i), Some(6 * i + 5));
+        explanation.tokens.push(token);
+    }
+    explanation.tokens.push(last);
+    let answer = &mut explanation.answer;
+    (answer.start_token, answer.end_token, answer.end) = (7, 7, Some(5));
+    answer.text = "river".to_owned();
+    explanation.candidates.clear();
+    explanation.top_edges.clear();
+    (explanation.target.start_token, explanation.target.end_token) = (7, 7);
+    let score = |l: usize| {
+        (0..tokens)
+            .map(|i| ((i * 7 + l * 3) % 11) as f32 - 5.0)
+            .collect::<Vec<_>>()
+    };
+    explanation.word_score = score(99);
+    let layer = explanation.layers[0].clone();
+    explanation.layers = (0..=layers)
+        .map(|l| {
+            let name = if l == layers {
+                "output".to_owned()
+            } else {
+                (l + 1).to_string()
+            };
+            let (score, zeros) = (score(l), vec![0.0; tokens]);
+            spanlift_explanation::LayerScores {
+                name,
+                score,
+                positive: zeros.clone(),
+                negative: zeros,
+                ..layer.clone()
+            }
+        })
+        .collect();
+    explanation.model.layers = layers;
+    explanation.heads.score = vec![vec![0.0; 2]; layers];
+    explanation.heads.by_token = vec![vec![vec![0.0; tokens]; 2]; layers];
+    for list in [
+        &mut explanation.heads.residual,
+        &mut explanation.heads.error,
+    ] {
+        *list = vec![0.0; layers];
+    }
+    for list in [
+        &mut explanation.mlp,
+        &mut explanation.mlp_residual,
+        &mut explanation.mlp_error,
+    ] {
+        *list = vec![0.0; layers];
+    }
+    explanation.validate().unwrap();
+    explanation
+}
+
 /// What somebody might put into a passage to break out of it.
 pub(crate) fn hostile() -> Explanation {
     let mut explanation = with_passage([
