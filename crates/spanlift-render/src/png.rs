@@ -193,3 +193,96 @@ fn warnings(missing: &BTreeSet<char>, lost: &BTreeSet<char>) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fonts of one box: `east.ttf` has U+6771, `anything.ttf` U+6771, U+4EAC and the noncharacter U+FDD0.
+    const EAST: &[u8] = include_bytes!("../tests/data/east.ttf");
+    const ANYTHING: &[u8] = include_bytes!("../tests/data/anything.ttf");
+
+    fn found(fonts: &[&[u8]], c: char) -> Option<String> {
+        let mut database = fontdb::Database::new();
+        for font in fonts {
+            database.load_font_data(font.to_vec());
+        }
+        let looked_for = looked_for(&BTreeSet::from([c]), &[], &database);
+        let face = database.face(looked_for[&c]?)?;
+        Some(face.families.first()?.0.clone())
+    }
+
+    #[test]
+    fn a_font_of_placeholders_has_nothing() {
+        assert_eq!(found(&[ANYTHING, EAST], '東').as_deref(), Some("East Sans"));
+        assert_eq!(found(&[EAST], '京'), None);
+        assert_eq!(found(&[ANYTHING], '東'), None);
+        assert_eq!(found(&[ANYTHING], '京'), None);
+        let lost = BTreeSet::from(['京']);
+        let said = warnings(&BTreeSet::from(['東', '京']), &lost);
+        assert_eq!(said.len(), 2);
+        assert!(
+            said[0].contains("U+6771") && said[1].contains("U+4EAC") && said[1].contains("boxes")
+        );
+    }
+
+    #[test]
+    fn a_box_stands_in_the_room_of_its_character() -> Result<(), Box<dyn std::error::Error>> {
+        let json = include_str!("../tests/data/mill.json").replace("in 1877", "東京 👩\u{200d}🚀");
+        let mut explanation: Explanation = serde_json::from_str(&json)?;
+        // Eight characters before, seven now.
+        explanation.passage.push(' ');
+        explanation.validate()?;
+        let options = Options::default();
+        let of = |lost: &[char]| {
+            sheet(
+                &explanation,
+                &options,
+                Some(1),
+                &lost.iter().copied().collect(),
+            )
+        };
+        let (all, boxed) = (of(&[])?, of(&['東', '京', '👩', '🚀'])?);
+        assert!(all.svg.contains("👩") && !all.svg.contains('□'));
+        assert!(!boxed.svg.contains('京') && !boxed.svg.contains("👩"));
+        // Two signs and one emoji of three characters, the latter in the list of the strongest again; each run stretched to the width that it had.
+        let runs = |svg: &str, c: char| -> Vec<String> {
+            let lines = svg
+                .lines()
+                .filter(|line| line.starts_with("<text") && line.contains(c));
+            lines.map(str::to_owned).collect()
+        };
+        let boxes = runs(&boxed.svg, '□');
+        assert_eq!(
+            boxes
+                .iter()
+                .map(|line| line.matches('□').count())
+                .sum::<usize>(),
+            4
+        );
+        let width = |line: &str| {
+            line.split("textLength=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .map(str::to_owned)
+        };
+        let before: Vec<_> = all
+            .svg
+            .lines()
+            .filter(|line| line.contains(['東', '京', '👩']))
+            .filter_map(width)
+            .collect();
+        assert_eq!(
+            boxes
+                .iter()
+                .filter_map(|line| width(line))
+                .collect::<Vec<_>>(),
+            before
+        );
+        assert!(
+            boxes.iter().all(|line| line.contains("spacingAndGlyphs")),
+            "{boxes:?}"
+        );
+        Ok(())
+    }
+}

@@ -474,6 +474,20 @@ fn the_legend_has_the_true_scores_of_its_colours() {
 }
 
 #[test]
+fn a_window_of_a_longer_passage_says_so() {
+    let text = |explanation: &Explanation| {
+        let svg = svg(explanation, &Options::default());
+        let document = Document::parse(&svg).unwrap();
+        let runs = runs(&document).into_iter();
+        runs.map(|run| run.text + " ").collect::<String>()
+    };
+    assert!(!text(&mill()).contains("window"));
+    let mut part = mill();
+    (part.window.index, part.window.count) = (1, 3);
+    assert!(text(&part).contains("window 2 of 3: characters 0 to 29 of the passage"));
+}
+
+#[test]
 fn the_words_have_a_map_where_it_is_their_own() {
     let labels = |explanation: &Explanation| {
         let svg = svg(explanation, &Options::default());

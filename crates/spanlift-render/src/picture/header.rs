@@ -92,6 +92,17 @@ impl Page<'_> {
             let face = if holds { Face::Regular } else { Face::Bold };
             self.row(room, "sums", face, &facts::sums(explanation));
         }
+        let window = &explanation.window;
+        if window.count > 1 {
+            let text = format!(
+                "{} of {}: characters {} to {} of the passage; the rest is not part of what is explained",
+                window.index.saturating_add(1),
+                window.count,
+                window.start,
+                window.end
+            );
+            self.row(room, "window", Face::Regular, &text);
+        }
         let (name, text) = match single {
             Some(cut) => (
                 "map",

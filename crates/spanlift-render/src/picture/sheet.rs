@@ -145,14 +145,20 @@ fn spans(explanation: &Explanation) -> Vec<RangeInclusive<usize>> {
         .collect()
 }
 
-/// Least number of columns that keeps the page from getting too high.
+/// Least number of columns that keeps the page from getting too high; one more where that leaves fewer places empty.
 fn columns(cuts: usize, column: f32, height: f32) -> usize {
     let fits = |columns: &usize| {
         let width = *columns as f32 * (column + GUTTER) + 2.0 * MARGIN;
         cuts.div_ceil(*columns) as f32 * height <= HIGHEST * width
     };
     let most = cuts.clamp(1, COLUMNS);
-    (1..most).find(fits).unwrap_or(most)
+    let least = (1..most).find(fits).unwrap_or(most);
+    let empty = |columns: usize| cuts.next_multiple_of(columns) - cuts;
+    if least > 1 && least < most && empty(least + 1) < empty(least) {
+        least + 1
+    } else {
+        least
+    }
 }
 
 fn title(explanation: &Explanation, cut: Option<&Scored<'_>>) -> String {
