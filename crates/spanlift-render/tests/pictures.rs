@@ -209,6 +209,11 @@ fn nothing_foreign_acts() {
     }
     let text: String = runs(&document).into_iter().map(|run| run.text).collect();
     assert!(text.contains("<script>alert(1)</script>") && text.contains("a&b;&lt;"));
+    // A control is a sign of its own, as in the page and the terminal: ESC, NEL (which is no white space here) and CSI.
+    assert!(
+        text.contains("�[31m��") && text.contains("nul�bell��"),
+        "{text}"
+    );
     assert!(!svg.contains(|c: char| c.is_control() && c != '\n'));
     assert!(!svg.contains(
         |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{fffe}')
