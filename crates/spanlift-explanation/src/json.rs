@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use thiserror::Error;
 
-use crate::{Explanation, Invalid};
+use crate::{
+    Document, Explanation, Invalid, InvalidWindows, Merge, WINDOWS_FORMAT, WINDOWS_VERSION, Windows,
+};
 
 /// The format name at the head of the JSON form.
 pub const FORMAT: &str = "spanlift.explanation";
@@ -33,7 +35,7 @@ pub enum ReadError {
     Format {
         /// The format name it carries, if any.
         got: Option<String>,
-        /// [`FORMAT`].
+        /// [`FORMAT`], or [`WINDOWS_FORMAT`].
         expected: &'static str,
     },
     /// An explanation of another version.
@@ -51,6 +53,13 @@ pub enum ReadError {
         #[from]
         source: Invalid,
     },
+    /// The windows of a passage are at fault, or contradict each other or their document.
+    #[error(transparent)]
+    Windows {
+        /// Which, and how.
+        #[from]
+        source: InvalidWindows,
+    },
 }
 
 /// Why an explanation was not written.
@@ -62,6 +71,13 @@ pub enum WriteError {
         /// Which field, and why.
         #[from]
         source: Invalid,
+    },
+    /// The same of the windows of a passage.
+    #[error(transparent)]
+    Windows {
+        /// Which, and why.
+        #[from]
+        source: InvalidWindows,
     },
     /// The writer failed.
     #[error("write: {cause}")]
@@ -103,14 +119,8 @@ impl Explanation {
     /// As [`Explanation::to_json`] (nothing is written then), and [`WriteError::Io`] where the writer fails.
     pub fn write_json(&self, mut writer: impl io::Write) -> Result<(), WriteError> {
         self.validate()?;
-        let mut serializer = Serializer::with_formatter(&mut writer, Lines::default());
-        self.serialize(&mut serializer)
-            .map_err(|error| WriteError::Io {
-                cause: error.into(),
-            })?;
-        writer
-            .write_all(b"\n")
-            .map_err(|cause| WriteError::Io { cause })
+        write_fields(&mut writer, self)?;
+        written(writer.write_all(b"\n"))
     }
 
     /// Reads the JSON form and checks it with [`Explanation::validate`].
@@ -119,24 +129,126 @@ impl Explanation {
     ///
     /// Another format or version, malformed JSON, fields that contradict each other.
     pub fn from_json(text: &str) -> Result<Self, ReadError> {
-        let head: Head = serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
-        if head.format.as_deref() != Some(FORMAT) {
-            return Err(ReadError::Format {
-                got: head.format,
-                expected: FORMAT,
-            });
-        }
-        let version = head.version.and_then(|version| version.as_u64());
-        if let Some(got) = version.filter(|&version| version != u64::from(VERSION)) {
-            return Err(ReadError::Version {
-                got,
-                expected: VERSION,
-            });
-        }
+        head(text, FORMAT, VERSION)?;
         let explanation: Self =
             serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
         explanation.validate()?;
         Ok(explanation)
+    }
+}
+
+/// The format and the version, looked at before the fields.
+fn head(text: &str, format: &'static str, expected: u32) -> Result<(), ReadError> {
+    let head: Head = serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
+    if head.format.as_deref() != Some(format) {
+        return Err(ReadError::Format {
+            got: head.format,
+            expected: format,
+        });
+    }
+    let version = head.version.and_then(|version| version.as_u64());
+    match version.filter(|&version| version != u64::from(expected)) {
+        Some(got) => Err(ReadError::Version { got, expected }),
+        None => Ok(()),
+    }
+}
+
+fn write_fields(writer: impl io::Write, value: &impl Serialize) -> Result<(), WriteError> {
+    let mut serializer = Serializer::with_formatter(writer, Lines::default());
+    written(value.serialize(&mut serializer).map_err(io::Error::from))
+}
+
+fn written(result: io::Result<()>) -> Result<(), WriteError> {
+    result.map_err(|cause| WriteError::Io { cause })
+}
+
+/// Writes the windows of a passage one after the other, so that one is held at a time, and merges them on the way.
+#[derive(Debug)]
+pub struct WindowsWriter<W> {
+    writer: W,
+    merge: Merge,
+    any: bool,
+}
+
+impl<W: io::Write> WindowsWriter<W> {
+    /// Begins; `answer_window` is the one whose explanation is that of the passage's answer.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Io`] where the writer fails.
+    pub fn new(mut writer: W, answer_window: usize) -> Result<Self, WriteError> {
+        let head = format!(
+            "{{\n\"format\":\"{WINDOWS_FORMAT}\",\n\"version\":{WINDOWS_VERSION},\n\"windows\":["
+        );
+        written(writer.write_all(head.as_bytes()))?;
+        Ok(Self {
+            writer,
+            merge: Merge::new(answer_window),
+            any: false,
+        })
+    }
+
+    /// Writes the next window; `first` is the index of its first passage token among all of the passage's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Merge::push`], and [`WriteError::Io`] where the writer fails.
+    pub fn push(&mut self, explanation: &Explanation, first: usize) -> Result<(), WriteError> {
+        self.merge.push(explanation, first)?;
+        let between: &[u8] = if self.any { b",\n" } else { b"\n" };
+        written(self.writer.write_all(between))?;
+        self.any = true;
+        write_fields(&mut self.writer, explanation)
+    }
+
+    /// Writes the merged view, and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Merge::finish`], and [`WriteError::Io`] where the writer fails.
+    pub fn finish(mut self) -> Result<Document, WriteError> {
+        let document = self.merge.finish()?;
+        written(self.writer.write_all(b"\n],\n\"document\":"))?;
+        write_fields(&mut self.writer, &document)?;
+        written(
+            self.writer
+                .write_all(b"\n}\n")
+                .and_then(|()| self.writer.flush()),
+        )?;
+        Ok(document)
+    }
+}
+
+impl Windows {
+    /// The JSON form, as [`WindowsWriter`] writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Windows`] where [`Windows::validate`] finds fault.
+    pub fn to_json(&self) -> Result<String, WriteError> {
+        self.validate()?;
+        let mut bytes = Vec::new();
+        let mut writer = WindowsWriter::new(&mut bytes, self.document.answer_window)?;
+        for (window, place) in self.windows.iter().zip(&self.document.places) {
+            writer.push(window, place.first)?;
+        }
+        writer.finish()?;
+        String::from_utf8(bytes).map_err(|cause| WriteError::Io {
+            cause: io::Error::new(io::ErrorKind::InvalidData, cause),
+        })
+    }
+
+    /// Reads the JSON form and checks it with [`Windows::validate`].
+    ///
+    /// # Errors
+    ///
+    /// Another format or version, malformed JSON, windows that contradict each other or their document.
+    pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        head(text, WINDOWS_FORMAT, WINDOWS_VERSION)?;
+        let windows: Self =
+            serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
+        windows.validate()?;
+        Ok(windows)
     }
 }
 

@@ -20,14 +20,20 @@
 //! # }
 //! ```
 
+mod document;
 mod invalid;
+mod invalid_windows;
 mod json;
 mod sums;
 mod validate;
 mod words;
 
+pub use document::{
+    Document, DocumentLayer, Merge, OWN_TARGETS, Place, WINDOWS_FORMAT, WINDOWS_VERSION, Windows,
+};
 pub use invalid::Invalid;
-pub use json::{FORMAT, ReadError, VERSION, WriteError};
+pub use invalid_windows::InvalidWindows;
+pub use json::{FORMAT, ReadError, VERSION, WindowsWriter, WriteError};
 pub use words::{Characters, NO_TEXT, Texts, Word, is_blank, words};
 
 use std::collections::BTreeMap;
