@@ -3,7 +3,7 @@
 use spanlift_explanation::{Answer, Candidate, Characters};
 
 use crate::attribute::Span;
-use crate::encode::Encoding;
+use crate::encode::Windows;
 use crate::ops::{Matrix, Real};
 
 /// The longest answer, in tokens.
@@ -67,6 +67,38 @@ pub(crate) struct Scored {
     pub(crate) score: f64,
 }
 
+/// What the model said of windows that follow each other: all of a passage, or some.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
+    pub(crate) windows: &'a Windows,
+    /// The first window.
+    pub(crate) first: usize,
+    /// One for each window from there.
+    pub(crate) logits: &'a [Logits],
+}
+
+impl Reading<'_> {
+    /// The windows, by their place among all.
+    pub(crate) fn indices(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.logits.len()
+    }
+
+    /// The logits of a window, by its place among all.
+    pub(crate) fn logits(&self, window: usize) -> &Logits {
+        &self.logits[window - self.first]
+    }
+
+    /// A span of a window with its score.
+    pub(crate) fn scored(&self, window: usize, span: Span) -> Scored {
+        let score = self.logits(window).score(span);
+        Scored {
+            window,
+            span,
+            score,
+        }
+    }
+}
+
 /// What the model says over all windows of one passage.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decision {
@@ -83,16 +115,13 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
-    /// Chooses over windows and their logits, both in order; `None` where there is no window.
-    pub(crate) fn over(
-        windows: &[Encoding],
-        logits: &[Logits],
-        options: &AnswerOptions,
-    ) -> Option<Self> {
+    /// Chooses over all windows that were read; `None` where there is none.
+    pub(crate) fn over(reading: Reading<'_>, options: &AnswerOptions) -> Option<Self> {
         let mut best: Vec<(usize, Scored)> = Vec::new(); // with the first token's place in the document
-        for (window, (encoding, logits)) in windows.iter().zip(logits).enumerate() {
-            for scored in n_best_of_window(encoding, logits, window, options.n_best.max(1)) {
-                best.push((document_token(encoding, scored.span.start), scored));
+        for window in reading.indices() {
+            for scored in n_best_of_window(reading, window, options.n_best.max(1)) {
+                let first = document_token(reading.windows, window, scored.span.start);
+                best.push((first, scored));
             }
         }
         let place = |(start, s): &(usize, Scored)| (*start, s.span.end - s.span.start);
@@ -105,10 +134,10 @@ impl Decision {
         let mut seen = std::collections::HashSet::new();
         best.retain(|scored| seen.insert(place(scored)));
         best.truncate(options.n_best.max(1));
-        let nulls = logits
-            .iter()
-            .map(|logits| logits.score(Span::NULL))
-            .enumerate();
+        let nulls = reading.indices().map(|window| {
+            let null = reading.scored(window, Span::NULL);
+            (window, null.score)
+        });
         let (null_window, null_score) = nulls.min_by(|a, b| a.1.total_cmp(&b.1))?;
         let difference = null_score - best.first()?.1.score;
         let threshold = options.null_threshold;
@@ -141,13 +170,9 @@ impl Decision {
     }
 
     /// The n best as an `Explanation` has them.
-    pub(crate) fn candidates(
-        &self,
-        windows: &[Encoding],
-        passage: &Characters<'_>,
-    ) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self, windows: &Windows, passage: &Characters<'_>) -> Vec<Candidate> {
         let candidate = |s: &Scored| {
-            let (start, end) = characters(&windows[s.window], s.span);
+            let (start, end) = characters(windows, s);
             Candidate {
                 text: passage.slice(start, end).unwrap_or_default().to_owned(),
                 start,
@@ -175,15 +200,15 @@ impl Decision {
     /// not one that the caller chose.
     pub(crate) fn answer(
         &self,
-        windows: &[Encoding],
+        windows: &Windows,
         place: Scored,
         own: bool,
         passage: &Characters<'_>,
     ) -> Answer {
         let null = place.span == Span::NULL;
-        let (start, end) = characters(&windows[place.window], place.span);
+        let (start, end) = characters(windows, &place);
         let document = |s: &Scored| {
-            let first = document_token(&windows[s.window], s.span.start);
+            let first = document_token(windows, s.window, s.span.start);
             (first, s.span.end - s.span.start)
         };
         let best = &self.best[0];
@@ -216,21 +241,21 @@ impl Decision {
     }
 }
 
-/// The place of a passage token in the whole passage's tokens.
-fn document_token(encoding: &Encoding, token: usize) -> usize {
-    encoding.passage_first + token - encoding.passage_start
+/// The place of a passage token in the whole passage's tokens; of no matter where for `[CLS]`.
+fn document_token(windows: &Windows, window: usize, token: usize) -> usize {
+    windows.passage_first(window) + token.saturating_sub(windows.passage_start())
 }
 
 /// First character and one past the last of a span, in the passage; (0, 0) for the null span.
-pub(crate) fn characters(encoding: &Encoding, span: Span) -> (usize, usize) {
-    let (first, last) = (&encoding.tokens[span.start], &encoding.tokens[span.end]);
-    (first.start.unwrap_or(0), last.end.unwrap_or(0))
+pub(crate) fn characters(windows: &Windows, place: &Scored) -> (usize, usize) {
+    let at = |token| windows.characters(place.window, token).unwrap_or((0, 0));
+    (at(place.span.start).0, at(place.span.end).1)
 }
 
 /// The `n` spans with the largest (score, start, end): first passage token ≤ s ≤ e < final `[SEP]`, at most
 /// [`MAX_ANSWER_TOKENS`] tokens.
-fn n_best_of_window(encoding: &Encoding, logits: &Logits, window: usize, n: usize) -> Vec<Scored> {
-    let last = encoding.tokens.len() - 1;
+fn n_best_of_window(reading: Reading<'_>, window: usize, n: usize) -> Vec<Scored> {
+    let last = reading.windows.tokens(window) - 1;
     let mut best: Vec<Scored> = Vec::new();
     let keep = |best: &mut Vec<Scored>| {
         best.sort_by(|a, b| {
@@ -240,14 +265,9 @@ fn n_best_of_window(encoding: &Encoding, logits: &Logits, window: usize, n: usiz
         });
         best.truncate(n);
     };
-    for start in encoding.passage_start..last {
+    for start in reading.windows.passage_start()..last {
         for end in start..last.min(start + MAX_ANSWER_TOKENS) {
-            let span = Span { start, end };
-            best.push(Scored {
-                window,
-                span,
-                score: logits.score(span),
-            });
+            best.push(reading.scored(window, Span { start, end }));
         }
         keep(&mut best);
     }
@@ -255,8 +275,8 @@ fn n_best_of_window(encoding: &Encoding, logits: &Logits, window: usize, n: usiz
 }
 
 /// The best non-null span of one window.
-pub(crate) fn best_of_window(encoding: &Encoding, logits: &Logits) -> Span {
-    let best = n_best_of_window(encoding, logits, 0, 1);
+pub(crate) fn best_of_window(reading: Reading<'_>, window: usize) -> Span {
+    let best = n_best_of_window(reading, window, 1);
     best.first().map_or(Span::NULL, |best| best.span)
 }
 
@@ -273,38 +293,6 @@ pub(crate) fn occurrences(text: &str, part: &str) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spanlift_explanation::{Part, Token, Window};
-
-    /// `[CLS] q [SEP]` and then `n` passage tokens of one character each from `first` on, `[SEP]`.
-    fn window(first: usize, n: usize, index: usize) -> Encoding {
-        let token = |part, at: Option<usize>| Token {
-            text: "x".to_owned(),
-            id: 5,
-            part,
-            start: at,
-            end: at.map(|at| at + 1),
-        };
-        let mut tokens = vec![
-            token(Part::Special, None),
-            token(Part::Question, Some(0)),
-            token(Part::Special, None),
-        ];
-        tokens.extend((first..first + n).map(|at| token(Part::Passage, Some(at))));
-        tokens.push(token(Part::Special, None));
-        Encoding {
-            ids: vec![5; n + 4],
-            segments: vec![0; n + 4],
-            tokens,
-            window: Window {
-                index,
-                count: 2,
-                start: first,
-                end: first + n,
-            },
-            passage_start: 3,
-            passage_first: first,
-        }
-    }
 
     /// All logits −10 but these.
     fn logits(n: usize, start: &[(usize, f64)], end: &[(usize, f64)]) -> Logits {
@@ -320,7 +308,20 @@ mod tests {
     }
 
     fn decide(n: usize, logits: &Logits, options: AnswerOptions) -> Decision {
-        Decision::over(&[window(0, n, 0)], std::slice::from_ref(logits), &options).unwrap()
+        over(
+            &Windows::made(n, n, n),
+            std::slice::from_ref(logits),
+            &options,
+        )
+    }
+
+    fn over(windows: &Windows, logits: &[Logits], options: &AnswerOptions) -> Decision {
+        let reading = Reading {
+            windows,
+            first: 0,
+            logits,
+        };
+        Decision::over(reading, options).unwrap()
     }
 
     #[test]
@@ -365,13 +366,14 @@ mod tests {
 
     #[test]
     fn windows_share_one_ranking_and_a_span_seen_twice_counts_once() {
-        let windows = [window(0, 6, 0), window(3, 6, 1)];
+        let windows = Windows::made(9, 6, 3);
+        assert_eq!(windows.count(), 2);
         // Document token 4 is position 7 of the first window and 4 of the second.
         let both = [
             logits(6, &[(7, 1.0), (0, 2.0)], &[(7, 1.0), (0, 2.0)]),
             logits(6, &[(4, 2.0)], &[(4, 1.5)]),
         ];
-        let decision = Decision::over(&windows, &both, &AnswerOptions::default()).unwrap();
+        let decision = over(&windows, &both, &AnswerOptions::default());
         let best = decision.best[0];
         assert_eq!(
             (best.window, best.span, best.score),
@@ -380,7 +382,7 @@ mod tests {
         let places: Vec<_> = decision
             .best
             .iter()
-            .map(|s| characters(&windows[s.window], s.span))
+            .map(|s| characters(&windows, s))
             .collect();
         let unique: std::collections::BTreeSet<_> = places.iter().collect();
         assert_eq!(unique.len(), places.len());

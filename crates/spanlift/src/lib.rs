@@ -52,4 +52,4 @@ mod explain;
 pub mod model;
 pub mod ops;
 
-pub use explain::{Answers, ExplainError, Explained, Explainer, Item, Options};
+pub use explain::{Answers, ExplainError, Explained, Explainer, Item, Options, WindowExplanations};

@@ -13,7 +13,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use safetensors::Dtype;
 use serde_json::{Value, json};
-use spanlift::encode::{EncodeError, Encoded, EncodedToken, Vocabulary, find_span};
+use spanlift::encode::{EncodeError, Encoded, EncodedToken, Encoding, Vocabulary, find_span};
 use spanlift_explanation::{Part, Window};
 use tiny::{Tiny, WORDS, tokenizer_json};
 
@@ -94,7 +94,7 @@ fn text_that_spells_a_special_token() {
     assert_eq!(ids(&encoded.question), [7, 4, 15]);
     assert_eq!(ids(&encoded.passage), [5, 3, 8, 2]);
     assert_eq!((encoded.passage[1].start, encoded.passage[1].end), (4, 9));
-    let window = &encoded.windows(&vocabulary(), 384, 128).unwrap()[0];
+    let window = &cut(&encoded, &vocabulary(), 384, 128).unwrap()[0];
     let parts: Vec<Part> = window.tokens.iter().map(|token| token.part).collect();
     let (s, q, p) = (Part::Special, Part::Question, Part::Passage);
     assert_eq!(parts, [s, q, q, q, s, p, p, p, p, s]);
@@ -112,7 +112,7 @@ fn ids_of_another_implementation() {
         "when was the tower opened ?",
         "the old tower was built in 1877 , and it opened in spring 1893 . the keeper painted it in 1901 .",
     );
-    let window = &encoded.unwrap().windows(&vocabulary, 64, 32).unwrap()[0];
+    let window = &cut(&encoded.unwrap(), &vocabulary, 64, 32).unwrap()[0];
     let expected = [
         2, 9, 14, 5, 19, 21, 53, 3, 5, 37, 19, 14, 22, 8, 27, 52, 45, 50, 21, 8, 28, 25, 51, 5, 20,
         23, 50, 8, 26, 51, 3,
@@ -450,6 +450,18 @@ fn tokens_slice_any_text() {
 
 // Windows.
 
+/// All of them at once.
+fn cut(
+    encoded: &Encoded,
+    vocabulary: &Vocabulary,
+    max_tokens: usize,
+    stride: usize,
+) -> Result<Vec<Encoding>, EncodeError> {
+    let windows = encoded.clone().windows(vocabulary, max_tokens, stride)?;
+    assert_eq!(windows.iter().len(), windows.count());
+    Ok(windows.iter().collect())
+}
+
 /// Tokens of two characters with a blank between them: token i stands at 3i.
 fn made(question: usize, passage: usize) -> Encoded {
     let tokens = |count: usize, first: u32| {
@@ -471,7 +483,7 @@ fn made(question: usize, passage: usize) -> Encoded {
 #[test]
 fn windows_by_hand() {
     // Q = 2, N = 10, M = 9: C = 4. Every third: 0..4, 3..7, 6..10, and that is the end.
-    let windows = made(2, 10).windows(&vocabulary(), 9, 3).unwrap();
+    let windows = cut(&made(2, 10), &vocabulary(), 9, 3).unwrap();
     assert_eq!(windows.len(), 3);
     assert_eq!(
         windows[0].ids,
@@ -523,10 +535,10 @@ fn windows_by_hand() {
     assert!(special.iter().all(|t| t.start.is_none() && t.end.is_none()));
 
     // Exactly full, one more, and a stride beyond the window: no token may fall between.
-    assert_eq!(made(2, 4).windows(&vocabulary(), 9, 3).unwrap().len(), 1);
-    assert_eq!(made(2, 5).windows(&vocabulary(), 9, 3).unwrap().len(), 2);
+    assert_eq!(cut(&made(2, 4), &vocabulary(), 9, 3).unwrap().len(), 1);
+    assert_eq!(cut(&made(2, 5), &vocabulary(), 9, 3).unwrap().len(), 2);
     let firsts = |stride| {
-        let windows = made(2, 10).windows(&vocabulary(), 9, stride).unwrap();
+        let windows = cut(&made(2, 10), &vocabulary(), 9, stride).unwrap();
         windows.iter().map(|w| w.passage_first).collect::<Vec<_>>()
     };
     assert_eq!(firsts(100), [0, 4, 8]);
@@ -538,12 +550,12 @@ fn blanks_around_the_passage_belong_to_its_windows() {
     let vocabulary = vocabulary();
     let encoded = vocabulary.encode("is", "\n the old\n ").unwrap();
     // [CLS] is [SEP] the old [SEP]: `the` is at position 3, characters 2 to 4 of 11.
-    let window = &encoded.windows(&vocabulary, 384, 128).unwrap()[0];
+    let window = &cut(&encoded, &vocabulary, 384, 128).unwrap()[0];
     assert_eq!((window.window.start, window.window.end), (0, 11));
     assert_eq!(find_span(window, 0, 5), Some((3, 3)));
     assert_eq!(find_span(window, 0, 11), Some((3, 4)));
     // Cut between the two tokens, each window has the blanks on its outer side.
-    let windows = encoded.windows(&vocabulary, 5, 1).unwrap();
+    let windows = cut(&encoded, &vocabulary, 5, 1).unwrap();
     let bounds: Vec<_> = windows
         .iter()
         .map(|w| (w.window.start, w.window.end))
@@ -554,9 +566,7 @@ fn blanks_around_the_passage_belong_to_its_windows() {
 #[test]
 fn the_model_limits_the_window() {
     // 512 positions: 508 tokens beside one of the question.
-    let windows = made(1, 509)
-        .windows(&vocabulary(), usize::MAX, 500)
-        .unwrap();
+    let windows = cut(&made(1, 509), &vocabulary(), usize::MAX, 500).unwrap();
     assert_eq!(
         windows.iter().map(|w| w.ids.len()).collect::<Vec<_>>(),
         [512, 13]
@@ -567,9 +577,9 @@ fn the_model_limits_the_window() {
 fn no_room_for_the_passage() {
     let vocabulary = vocabulary();
     let full = made(6, 10);
-    assert_eq!(full.windows(&vocabulary, 10, 1).unwrap()[0].ids.len(), 10);
+    assert_eq!(cut(&full, &vocabulary, 10, 1).unwrap()[0].ids.len(), 10);
     for max_tokens in [9, 3, 0] {
-        let error = full.windows(&vocabulary, max_tokens, 1).unwrap_err();
+        let error = cut(&full, &vocabulary, max_tokens, 1).unwrap_err();
         assert_eq!(
             error,
             EncodeError::NoRoom {
@@ -584,7 +594,7 @@ fn no_room_for_the_passage() {
         );
     }
     // The model's own limit is the one that is named.
-    let error = made(600, 10).windows(&vocabulary, 1000, 1).unwrap_err();
+    let error = cut(&made(600, 10), &vocabulary, 1000, 1).unwrap_err();
     assert_eq!(
         error,
         EncodeError::NoRoom {
@@ -598,14 +608,14 @@ fn no_room_for_the_passage() {
 #[test]
 fn a_stride_of_zero() {
     assert_eq!(
-        made(1, 1).windows(&vocabulary(), 9, 0).unwrap_err(),
+        cut(&made(1, 1), &vocabulary(), 9, 0).unwrap_err(),
         EncodeError::ZeroStride
     );
 }
 
 #[test]
 fn spans_by_characters() {
-    let windows = made(2, 10).windows(&vocabulary(), 9, 3).unwrap();
+    let windows = cut(&made(2, 10), &vocabulary(), 9, 3).unwrap();
     // Window 1 has tokens 3 to 6 at positions 4 to 7: characters 9..11, 12..14, 15..17, 18..20.
     let span = |start, end| find_span(&windows[1], start, end);
     assert_eq!(span(9, 11), Some((4, 4)));
@@ -634,7 +644,7 @@ proptest! {
     fn windows_cover_the_passage(question in 1usize..20, passage in 1usize..200, max in 0usize..64, stride in 1usize..80) {
         let vocabulary = Tiny::new().loaded().vocabulary;
         let encoded = made(question, passage);
-        let windows = match encoded.windows(&vocabulary, max, stride) {
+        let windows = match cut(&encoded, &vocabulary, max, stride) {
             Ok(windows) => windows,
             Err(error) => {
                 prop_assert!(question + 3 >= max, "{}", error);

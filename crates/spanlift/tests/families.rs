@@ -74,9 +74,9 @@ fn encoding<T: Real>(explainer: &Explainer<T>, pair: &Value) -> Encoding {
     let encoded = vocabulary
         .encode(text("question"), text("passage"))
         .unwrap();
-    let mut windows = encoded.windows(vocabulary, 512, 128).unwrap();
-    assert_eq!(windows.len(), 1);
-    windows.remove(0)
+    let windows = encoded.windows(vocabulary, 512, 128).unwrap();
+    assert_eq!(windows.count(), 1);
+    windows.encoding(0)
 }
 
 fn run<T: Real>(explainer: &Explainer<T>, encoding: &Encoding, words: Matrix<T>) -> Trace<T> {

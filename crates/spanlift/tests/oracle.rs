@@ -139,7 +139,7 @@ fn check_case<T: Real>(explainer: &Explainer<T>, case: &Value, check: &mut Check
         .unwrap()
         .windows(vocabulary, 64, 128)
         .unwrap()
-        .remove(0);
+        .encoding(0);
     assert_eq!(
         encoding
             .ids

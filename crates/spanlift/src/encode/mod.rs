@@ -1,7 +1,8 @@
 //! From question and passage to the ids that the model takes: tokens with their characters, then windows.
 //!
 //! ```text
-//! question, passage --[Vocabulary::encode]--> Encoded --[Encoded::windows]--> [CLS] question [SEP] passage window [SEP]
+//! question, passage --[Vocabulary::encode]--> Encoded --[Encoded::windows]--> Windows --[Windows::encoding]--> Encoding:
+//!                                                                    [CLS] question [SEP] passage window [SEP]
 //! ```
 //!
 //! (RoBERTa: `<s> question </s></s> passage window </s>`, by its [`Template`].)
@@ -18,6 +19,6 @@ mod windows;
 
 pub use error::EncodeError;
 pub use vocabulary::{Encoded, EncodedToken, Template, Vocabulary};
-pub use windows::{Encoding, find_span};
+pub use windows::{Encoding, Windows, find_span};
 
 pub(crate) use vocabulary::SpecialTokens;

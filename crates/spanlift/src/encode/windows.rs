@@ -7,7 +7,7 @@
 
 use spanlift_explanation::{Part, Token, Window};
 
-use super::{EncodeError, Encoded, EncodedToken, Vocabulary};
+use super::{EncodeError, Encoded, EncodedToken, Template, Vocabulary};
 
 /// `[CLS]`, and the last `[SEP]`.
 const ENDS: usize = 2;
@@ -29,6 +29,20 @@ pub struct Encoding {
     pub passage_first: usize,
 }
 
+/// A tokenised passage and where it is cut: what grows with the passage is its tokens alone, since a window is made
+/// when it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    encoded: Encoded,
+    cls: Token,
+    sep: Token,
+    template: Template,
+    /// C, passage tokens of a full window.
+    capacity: usize,
+    /// T, passage tokens from the start of one window to the start of the next.
+    step: usize,
+}
+
 impl Encoded {
     /// Cuts the passage into windows of at most `max_tokens` tokens, or the model's own limit where that is smaller.
     ///
@@ -40,11 +54,11 @@ impl Encoded {
     ///
     /// [`EncodeError::NoRoom`] where the question leaves no room for a passage token, [`EncodeError::ZeroStride`].
     pub fn windows(
-        &self,
+        self,
         vocabulary: &Vocabulary,
         max_tokens: usize,
         stride: usize,
-    ) -> Result<Vec<Encoding>, EncodeError> {
+    ) -> Result<Windows, EncodeError> {
         let max_tokens = max_tokens.min(vocabulary.positions);
         let question_tokens = self.question.len();
         let special_tokens = ENDS + vocabulary.template.separators;
@@ -60,34 +74,6 @@ impl Encoded {
         if stride == 0 {
             return Err(EncodeError::ZeroStride);
         }
-        let step = stride.min(capacity);
-        let count = 1 + self.passage.len().saturating_sub(capacity).div_ceil(step);
-        let windows = (0..count).map(|index| {
-            let first = index * step;
-            let last = (first + capacity).min(self.passage.len());
-            let slice = &self.passage[first..last];
-            let start = slice.iter().map(|token| token.start).min();
-            let end = slice.iter().map(|token| token.end).max();
-            let window = Window {
-                index,
-                count,
-                start: start.filter(|_| index > 0).unwrap_or(0),
-                end: end
-                    .filter(|_| index + 1 < count)
-                    .unwrap_or(self.passage_characters),
-            };
-            self.window(vocabulary, slice, window, first)
-        });
-        Ok(windows.collect())
-    }
-
-    fn window(
-        &self,
-        vocabulary: &Vocabulary,
-        slice: &[EncodedToken],
-        window: Window,
-        passage_first: usize,
-    ) -> Encoding {
         let special = |id| Token {
             text: vocabulary.text(id).unwrap_or_default(),
             id,
@@ -95,6 +81,117 @@ impl Encoded {
             start: None,
             end: None,
         };
+        Ok(Windows {
+            encoded: self,
+            cls: special(vocabulary.cls),
+            sep: special(vocabulary.sep),
+            template: vocabulary.template,
+            capacity,
+            step: stride.min(capacity),
+        })
+    }
+}
+
+impl Windows {
+    /// How many there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let behind = self.encoded.passage.len().saturating_sub(self.capacity);
+        1 + behind.div_ceil(self.step)
+    }
+
+    /// The longest answer, in tokens, that is whole in some window wherever it stands.
+    #[must_use]
+    pub fn longest_whole(&self) -> usize {
+        if self.count() == 1 {
+            self.encoded.passage.len()
+        } else {
+            self.capacity - self.step + 1
+        }
+    }
+
+    /// Position of every window's first passage token.
+    pub(crate) fn passage_start(&self) -> usize {
+        1 + self.encoded.question.len() + self.template.separators
+    }
+
+    /// How many tokens a window has, special ones included.
+    pub(crate) fn tokens(&self, index: usize) -> usize {
+        self.passage_start() + self.slice(index).len() + 1
+    }
+
+    /// Index of a window's first passage token among the passage's tokens.
+    pub(crate) fn passage_first(&self, index: usize) -> usize {
+        index * self.step
+    }
+
+    fn slice(&self, index: usize) -> &[EncodedToken] {
+        let passage = &self.encoded.passage;
+        let first = self.passage_first(index).min(passage.len());
+        &passage[first..passage.len().min(first + self.capacity)]
+    }
+
+    /// First character and one past the last of the passage token at a window's position; `None` for any other token.
+    pub(crate) fn characters(&self, index: usize, position: usize) -> Option<(usize, usize)> {
+        let at = position.checked_sub(self.passage_start())?;
+        let token = self.slice(index).get(at)?;
+        Some((token.start, token.end))
+    }
+
+    /// Which window this is, and its characters of the passage.
+    #[must_use]
+    pub fn window(&self, index: usize) -> Window {
+        let (count, slice) = (self.count(), self.slice(index));
+        let start = slice.iter().map(|token| token.start).min();
+        let end = slice.iter().map(|token| token.end).max();
+        Window {
+            index,
+            count,
+            start: start.filter(|_| index > 0).unwrap_or(0),
+            end: end
+                .filter(|_| index + 1 < count)
+                .unwrap_or(self.encoded.passage_characters),
+        }
+    }
+
+    /// As [`find_span`], in the window of this index.
+    pub(crate) fn find_span(
+        &self,
+        index: usize,
+        characters: (usize, usize),
+    ) -> Option<(usize, usize)> {
+        let tokens = self.slice(index).iter();
+        let tokens = tokens.map(|token| (token.start, token.end));
+        find(
+            &self.window(index),
+            self.passage_start(),
+            tokens,
+            characters,
+        )
+    }
+
+    /// The ids and segments of a window.
+    pub(crate) fn input(&self, index: usize) -> (Vec<u32>, Vec<u32>) {
+        let question = self.encoded.question.iter().map(|token| token.id);
+        let passage = self.slice(index).iter().map(|token| token.id);
+        let separators = std::iter::repeat_n(self.sep.id, self.template.separators);
+        let ids = std::iter::once(self.cls.id)
+            .chain(question)
+            .chain(separators);
+        let ids: Vec<u32> = ids.chain(passage).chain([self.sep.id]).collect();
+        let mut segments = vec![0; self.passage_start()];
+        segments.resize(ids.len(), self.template.passage_segment);
+        (ids, segments)
+    }
+
+    /// A window, as the model takes it.
+    ///
+    /// # Panics
+    ///
+    /// Where `index` is not below [`count`](Self::count).
+    #[must_use]
+    pub fn encoding(&self, index: usize) -> Encoding {
+        assert!(index < self.count(), "window {index} of {}", self.count());
         let of = |part, token: &EncodedToken| Token {
             text: token.text.clone(),
             id: token.id,
@@ -102,25 +199,27 @@ impl Encoded {
             start: Some(token.start),
             end: Some(token.end),
         };
-        let mut tokens = vec![special(vocabulary.cls)];
-        tokens.extend(self.question.iter().map(|token| of(Part::Question, token)));
-        tokens.extend((0..vocabulary.template.separators).map(|_| special(vocabulary.sep)));
-        let passage_start = tokens.len();
-        tokens.extend(slice.iter().map(|token| of(Part::Passage, token)));
-        tokens.push(special(vocabulary.sep));
+        let question = &self.encoded.question;
+        let mut tokens = vec![self.cls.clone()];
+        tokens.extend(question.iter().map(|token| of(Part::Question, token)));
+        tokens.extend((0..self.template.separators).map(|_| self.sep.clone()));
+        let slice = self.slice(index).iter();
+        tokens.extend(slice.map(|token| of(Part::Passage, token)));
+        tokens.push(self.sep.clone());
+        let (ids, segments) = self.input(index);
         Encoding {
-            ids: tokens.iter().map(|token| token.id).collect(),
-            segments: (0..tokens.len())
-                .map(|position| match position < passage_start {
-                    true => 0,
-                    false => vocabulary.template.passage_segment,
-                })
-                .collect(),
+            ids,
+            segments,
             tokens,
-            window,
-            passage_start,
-            passage_first,
+            window: self.window(index),
+            passage_start: self.passage_start(),
+            passage_first: self.passage_first(index),
         }
+    }
+
+    /// Every window in turn, each made when its turn comes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Encoding> + '_ {
+        (0..self.count()).map(|index| self.encoding(index))
     }
 }
 
@@ -134,16 +233,69 @@ pub fn find_span(
     start_char: usize,
     end_char: usize,
 ) -> Option<(usize, usize)> {
-    let inside = encoding.window.start <= start_char && end_char <= encoding.window.end;
+    let passage = encoding.tokens.iter().skip(encoding.passage_start);
+    let passage = passage.map_while(|token| match token.part {
+        Part::Passage => token.start.zip(token.end),
+        Part::Special | Part::Question => None,
+    });
+    find(
+        &encoding.window,
+        encoding.passage_start,
+        passage,
+        (start_char, end_char),
+    )
+}
+
+/// The same over the characters of a window's passage tokens, which begin at `first`.
+fn find(
+    window: &Window,
+    first: usize,
+    passage: impl Iterator<Item = (usize, usize)>,
+    (start_char, end_char): (usize, usize),
+) -> Option<(usize, usize)> {
+    let inside = window.start <= start_char && end_char <= window.end;
     if start_char >= end_char || !inside {
         return None;
     }
-    let mut overlapping = encoding.tokens.iter().enumerate().filter(|(_, token)| {
-        token.part == Part::Passage
-            && token.start.is_some_and(|start| start < end_char)
-            && token.end.is_some_and(|end| end > start_char)
-    });
-    let (first, _) = overlapping.next()?;
-    let last = overlapping.next_back().map_or(first, |(last, _)| last);
-    Some((first, last))
+    let mut overlapping = passage
+        .enumerate()
+        .filter(|&(_, (start, end))| start < end_char && end > start_char);
+    let (from, _) = overlapping.next()?;
+    let to = overlapping.last().map_or(from, |(to, _)| to);
+    Some((first + from, first + to))
+}
+
+#[cfg(test)]
+impl Windows {
+    /// `[CLS] q [SEP]`, then `capacity` of `n` passage tokens of one character each, `[SEP]`; the next begins `step` later.
+    pub(crate) fn made(n: usize, capacity: usize, step: usize) -> Self {
+        let token = |at| EncodedToken {
+            id: 5,
+            text: "x".to_owned(),
+            start: at,
+            end: at + 1,
+        };
+        let special = Token {
+            text: "[SEP]".to_owned(),
+            id: 5,
+            part: Part::Special,
+            start: None,
+            end: None,
+        };
+        Self {
+            encoded: Encoded {
+                question: vec![token(0)],
+                passage: (0..n).map(token).collect(),
+                passage_characters: n,
+            },
+            cls: special.clone(),
+            sep: special,
+            template: Template {
+                separators: 1,
+                passage_segment: 1,
+            },
+            capacity,
+            step,
+        }
+    }
 }

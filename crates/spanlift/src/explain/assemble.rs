@@ -1,8 +1,7 @@
 //! From an attribution to an [`Explanation`].
 
 use spanlift_explanation::{
-    Characters, Completeness, Edge, Explanation, FORMAT, HeadScores, LayerScores, Method,
-    ModelInfo, VERSION,
+    Completeness, Edge, Explanation, FORMAT, HeadScores, LayerScores, Method, ModelInfo, VERSION,
 };
 
 use super::choice::Choice;
@@ -17,13 +16,12 @@ use crate::ops::contribution::Contribution;
 pub(super) fn assemble<T: Real>(
     checkpoint: &Checkpoint<T>,
     item: Item<'_>,
-    windows: &[Encoding],
+    encoding: &Encoding,
     choice: Choice,
     attribution: &Attribution<T>,
     options: &Options,
 ) -> Explanation {
     let config = &checkpoint.encoder.config;
-    let encoding = &windows[choice.window];
     let (preset, delta) = (options.preset, attribution.delta());
     let narrow = |tokens: &[Contribution], f: fn(&Contribution) -> f64| -> Vec<f32> {
         tokens.iter().map(|c| f(c) as f32).collect()
@@ -80,9 +78,7 @@ pub(super) fn assemble<T: Real>(
         question: item.question.to_owned(),
         passage: item.passage.to_owned(),
         window: encoding.window.clone(),
-        candidates: choice
-            .decision
-            .candidates(windows, &Characters::new(item.passage)),
+        candidates: choice.candidates,
         answer: choice.answer,
         tokens: encoding.tokens.clone(),
         target: spanlift_explanation::Target {

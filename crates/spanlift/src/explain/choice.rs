@@ -1,15 +1,16 @@
 //! What is explained of one item: window, answer and target; METHOD section 1.
 
-use spanlift_explanation::{Answer, Characters, TargetKind, Versus};
+use spanlift_explanation::{Answer, Candidate, Characters, TargetKind, Versus};
 
 use super::{ExplainError, Item, Options};
-use crate::answer::{Decision, Logits, Scored, best_of_window, characters, occurrences};
+use crate::answer::{Decision, Reading, Scored, best_of_window, characters, occurrences};
 use crate::attribute::{Span, Target};
-use crate::encode::{EncodeError, Encoding, find_span};
+use crate::encode::{EncodeError, Windows};
 
 /// What is explained of one item.
+#[derive(Debug)]
 pub(super) struct Choice {
-    pub(super) decision: Decision,
+    pub(super) candidates: Vec<Candidate>,
     /// The explained window.
     pub(super) window: usize,
     pub(super) answer: Answer,
@@ -37,45 +38,36 @@ fn find(
     field: &'static str,
     text: &str,
     passage: &str,
-    windows: &[Encoding],
-    logits: &[Logits],
+    reading: Reading<'_>,
 ) -> Result<Vec<Scored>, ExplainError> {
-    let scored = |window: usize, span: Span| Scored {
-        window,
-        span,
-        score: logits[window].score(span),
-    };
+    let windows = reading.windows;
     if text.is_empty() {
-        return Ok((0..windows.len())
-            .map(|window| scored(window, Span::NULL))
-            .collect());
+        let nulls = reading.indices();
+        return Ok(nulls.map(|w| reading.scored(w, Span::NULL)).collect());
     }
     let occurrences = occurrences(passage, text);
     let mut found = Vec::new();
-    for (window, encoding) in windows.iter().enumerate() {
+    for window in reading.indices() {
         let spans = occurrences
             .iter()
-            .filter_map(|&(start, end)| span_of(encoding, start, end));
-        found.extend(spans.map(|span| scored(window, span)));
+            .filter_map(|&place| span_of(windows, window, place));
+        found.extend(spans.map(|span| reading.scored(window, span)));
     }
     if !found.is_empty() {
         return Ok(found);
     }
     let got = text.to_owned();
-    let overlaps = |encoding: &Encoding, &(start, end): &(usize, usize)| {
-        let (start, end) = (
-            start.max(encoding.window.start),
-            end.min(encoding.window.end),
-        );
-        span_of(encoding, start, end).is_some()
+    let overlaps = |window: usize| {
+        let bounds = windows.window(window);
+        occurrences.iter().any(|&(start, end)| {
+            let inside = (start.max(bounds.start), end.min(bounds.end));
+            span_of(windows, window, inside).is_some()
+        })
     };
     Err(if occurrences.is_empty() {
         ExplainError::NotInPassage { field, got }
-    } else if windows
-        .iter()
-        .any(|w| occurrences.iter().any(|place| overlaps(w, place)))
-    {
-        let max_tokens = longest(windows);
+    } else if reading.indices().any(overlaps) {
+        let max_tokens = longest(reading);
         ExplainError::NotInWindow {
             field,
             got,
@@ -86,8 +78,9 @@ fn find(
     })
 }
 
-fn longest(windows: &[Encoding]) -> usize {
-    windows.iter().map(|w| w.ids.len()).max().unwrap_or(0)
+fn longest(reading: Reading<'_>) -> usize {
+    let tokens = reading.indices().map(|w| reading.windows.tokens(w));
+    tokens.max().unwrap_or(0)
 }
 
 /// The best of several places: the highest score, or for the null answer the window where the answer is sought first.
@@ -105,44 +98,33 @@ fn best_of(found: &[Scored], null_window: usize) -> Option<Scored> {
 /// Answer, window and target of one item; METHOD section 1.
 pub(super) fn choose(
     item: Item<'_>,
-    windows: &[Encoding],
-    logits: &[Logits],
+    reading: Reading<'_>,
     options: &Options,
 ) -> Result<Choice, ExplainError> {
+    let windows = reading.windows;
     let text = Characters::new(item.passage);
     let decision =
-        Decision::over(windows, logits, &options.answering).ok_or_else(|| empty(item.passage))?;
+        Decision::over(reading, &options.answering).ok_or_else(|| empty(item.passage))?;
     // Each place where the answer stands, and the place that is explained.
     let (places, place) = match &options.answer {
         Some(given) => {
-            let places = find("answer", given, item.passage, windows, logits)?;
+            let places = find("answer", given, item.passage, reading)?;
             let place = best_of(&places, decision.null_window).unwrap_or(decision.best[0]);
             (places, place)
         }
         None => {
             let (window, span) = decision.explained();
-            let place = Scored {
-                window,
-                span,
-                score: logits[window].score(span),
-            };
-            let (start, end) = characters(&windows[window], span);
-            let in_window = |(w, encoding): (usize, &Encoding)| {
+            let place = reading.scored(window, span);
+            let stands = characters(windows, &place);
+            let in_window = |w: usize| {
                 let span = if span == Span::NULL {
                     Some(span)
                 } else {
-                    span_of(encoding, start, end)
+                    span_of(windows, w, stands)
                 };
-                span.map(|span| Scored {
-                    window: w,
-                    span,
-                    score: logits[w].score(span),
-                })
+                span.map(|span| reading.scored(w, span))
             };
-            (
-                windows.iter().enumerate().filter_map(in_window).collect(),
-                place,
-            )
+            (reading.indices().filter_map(in_window).collect(), place)
         }
     };
     let mut explained = place;
@@ -152,13 +134,10 @@ pub(super) fn choose(
         TargetKind::Start => Target::Start(place.span),
         TargetKind::End => Target::End(place.span),
         TargetKind::Margin if place.span != Span::NULL => Target::Margin(place.span),
-        TargetKind::Margin => Target::Margin(best_of_window(
-            &windows[place.window],
-            &logits[place.window],
-        )),
+        TargetKind::Margin => Target::Margin(best_of_window(reading, place.window)),
         TargetKind::Versus => {
             let other = options.versus.as_ref().ok_or(ExplainError::NoVersus)?;
-            let others = find("versus", other, item.passage, windows, logits)?;
+            let others = find("versus", other, item.passage, reading)?;
             let pair = |place: Scored| {
                 let here = others.iter().copied();
                 let here = here.filter(|o| o.window == place.window && o.span != place.span);
@@ -176,14 +155,14 @@ pub(super) fn choose(
                     return ExplainError::SameSpan { got: other.clone() };
                 }
                 ExplainError::FarApart {
-                    answer: span_text(&windows[place.window], place.span, &text),
+                    answer: span_text(windows, &place, &text),
                     versus: other.clone(),
-                    max_tokens: longest(windows),
+                    max_tokens: longest(reading),
                 }
             })?;
             explained = answer;
             versus = Some(Versus {
-                text: span_text(&windows[answer.window], other_place.span, &text),
+                text: span_text(windows, &other_place, &text),
                 start_token: other_place.span.start,
                 end_token: other_place.span.end,
             });
@@ -193,7 +172,7 @@ pub(super) fn choose(
     let own = options.answer.is_none();
     let answer = decision.answer(windows, explained, own, &text);
     Ok(Choice {
-        decision,
+        candidates: decision.candidates(windows, &text),
         window: explained.window,
         answer,
         target,
@@ -208,15 +187,16 @@ pub(super) fn empty(passage: &str) -> EncodeError {
     }
 }
 
-/// The tokens of the passage's characters `start..end`, where the window holds all of them.
-fn span_of(encoding: &Encoding, start: usize, end: usize) -> Option<Span> {
-    find_span(encoding, start, end).map(|(start, end)| Span { start, end })
+/// The tokens of some of the passage's characters, where the window holds all of them.
+fn span_of(windows: &Windows, window: usize, characters: (usize, usize)) -> Option<Span> {
+    let found = windows.find_span(window, characters);
+    found.map(|(start, end)| Span { start, end })
 }
 
-fn span_text(encoding: &Encoding, span: Span, passage: &Characters<'_>) -> String {
-    if span == Span::NULL {
+fn span_text(windows: &Windows, place: &Scored, passage: &Characters<'_>) -> String {
+    if place.span == Span::NULL {
         return String::new();
     }
-    let (start, end) = characters(encoding, span);
+    let (start, end) = characters(windows, place);
     passage.slice(start, end).unwrap_or_default().to_owned()
 }

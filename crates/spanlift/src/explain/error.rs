@@ -58,6 +58,16 @@ pub enum ExplainError {
         /// The window's length.
         max_tokens: usize,
     },
+    /// A text of the passage to explain in every window.
+    #[error(
+        "{field}: expected none where every window is explained, since not every window holds it, got {got:?}"
+    )]
+    OneText {
+        /// `answer` or `versus`.
+        field: &'static str,
+        /// The text.
+        got: String,
+    },
     /// The target `versus` without the other span.
     #[error("target versus: expected the text of another span, got none")]
     NoVersus,

@@ -3,20 +3,25 @@
 mod assemble;
 mod choice;
 mod error;
+mod windows;
+
+use std::rc::Rc;
 
 use spanlift_explanation::{Answer, Candidate, Characters, Explanation, TargetKind};
 
-use crate::answer::{AnswerOptions, Decision, Logits, Scored};
+use crate::answer::{AnswerOptions, Decision};
 use crate::attribute::rules::{Preset, RESCALE};
 use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
-use crate::encode::{EncodeError, Encoding};
+use crate::encode::{EncodeError, Encoding, Windows};
 use crate::model::{Layout, Trace, forward};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::assemble;
 use choice::{Choice, check_texts, choose, empty};
 pub use error::ExplainError;
+pub use windows::WindowExplanations;
+use windows::{logits_of, reading};
 
 /// A question about a passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,8 @@ pub struct Explained<T> {
     pub target: Target,
     /// The explained window.
     pub encoding: Encoding,
+    /// The longest answer, in tokens, that is whole in some window wherever it stands in the passage.
+    pub longest_whole: usize,
 }
 
 /// What the model answers, without an explanation.
@@ -99,16 +106,11 @@ pub struct Explainer<T> {
 struct Ready<'a, T> {
     at: usize,
     item: Item<'a>,
-    windows: Vec<Encoding>,
+    windows: Rc<Windows>,
+    /// The explained window.
+    encoding: Encoding,
     choice: Option<Choice>,
     references: Vec<Matrix<T>>,
-}
-
-impl<T> Ready<'_, T> {
-    /// The explained window.
-    fn encoding(&self) -> &Encoding {
-        &self.windows[self.choice.as_ref().map_or(0, |choice| choice.window)]
-    }
 }
 
 /// Results with the places of their items.
@@ -154,20 +156,16 @@ impl<T: Real> Explainer<T> {
         options: &AnswerOptions,
     ) -> Result<Answers, ExplainError> {
         let windows = self.windows(question, passage, options)?;
-        let logits = self.read(&windows)?;
-        let decision = Decision::over(&windows, &logits, options).ok_or_else(|| empty(passage))?;
+        let logits = self.read(&windows, &mut |_, _| ())?;
+        let reading = reading(&windows, 0, &logits);
+        let decision = Decision::over(reading, options).ok_or_else(|| empty(passage))?;
         let text = Characters::new(passage);
         let (window, span) = decision.explained();
-        let score = logits[window].score(span);
-        let place = Scored {
-            window,
-            span,
-            score,
-        };
+        let place = reading.scored(window, span);
         Ok(Answers {
             answer: decision.answer(&windows, place, true, &text),
             candidates: decision.candidates(&windows, &text),
-            windows: windows.len(),
+            windows: windows.count(),
         })
     }
 
@@ -183,8 +181,23 @@ impl<T: Real> Explainer<T> {
         passage: &str,
         options: &Options,
     ) -> Result<Explained<T>, ExplainError> {
-        let mut explained = self.explain_batch(&[Item { question, passage }], options);
-        explained.swap_remove(0)
+        self.explain_watched(Item { question, passage }, options, &mut |_, _| ())
+    }
+
+    /// The same; `watch` is told how many windows of a passage of several have been read, and of how many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`explain`](Self::explain).
+    pub fn explain_watched(
+        &self,
+        item: Item<'_>,
+        options: &Options,
+        watch: &mut dyn FnMut(usize, usize),
+    ) -> Result<Explained<T>, ExplainError> {
+        let ready = self.prepare(0, item, options, watch)?;
+        // A pack of one has one result.
+        self.explain_pack(vec![ready], options).swap_remove(0).1
     }
 
     /// Explains several questions: one result for each, in order. They share packed passes, as many at a time as fit in half
@@ -198,9 +211,9 @@ impl<T: Real> Explainer<T> {
         let mut pack = Vec::new();
         let mut bytes = 0;
         for (at, &item) in items.iter().enumerate() {
-            match self.prepare(at, item, options) {
+            match self.prepare(at, item, options, &mut |_, _| ()) {
                 Ok(item) => {
-                    let more = self.trace_bytes(item.encoding().ids.len());
+                    let more = self.trace_bytes(item.encoding.ids.len());
                     if bytes + more > PACK_BYTES && !pack.is_empty() {
                         placed.append(&mut self.explain_pack(std::mem::take(&mut pack), options));
                         bytes = 0;
@@ -233,44 +246,54 @@ impl<T: Real> Explainer<T> {
         at: usize,
         item: Item<'a>,
         options: &Options,
+        watch: &mut dyn FnMut(usize, usize),
     ) -> Result<Ready<'a, T>, ExplainError> {
-        let Checkpoint {
-            encoder,
-            vocabulary,
-            ..
-        } = &self.checkpoint;
         let windows = self.windows(item.question, item.passage, &options.answering)?;
         check_texts(item, options)?;
-        let choice = if windows.len() > 1 {
-            let logits = self.read(&windows)?;
-            Some(choose(item, &windows, &logits, options)?)
+        let choice = if windows.count() > 1 {
+            let logits = self.read(&windows, watch)?;
+            Some(choose(item, reading(&windows, 0, &logits), options)?)
         } else {
             None
         };
         let mut ready = Ready {
             at,
             item,
-            windows,
+            encoding: windows.encoding(choice.as_ref().map_or(0, |choice| choice.window)),
+            windows: Rc::new(windows),
             choice,
             references: Vec::new(),
         };
-        // At least one, so that an empty list of references is an error.
+        self.add_references(&mut ready, options)?;
+        Ok(ready)
+    }
+
+    /// At least one, so that an empty list of references is an error.
+    fn add_references(
+        &self,
+        ready: &mut Ready<'_, T>,
+        options: &Options,
+    ) -> Result<(), ExplainError> {
+        let Checkpoint {
+            encoder,
+            vocabulary,
+            ..
+        } = &self.checkpoint;
         for r in 0..options.reference.count().max(1) {
-            let words = options
-                .reference
-                .words(r, encoder, vocabulary, ready.encoding())?;
+            let reference = &options.reference;
+            let words = reference.words(r, encoder, vocabulary, &ready.encoding)?;
             ready.references.push(words);
         }
-        Ok(ready)
+        Ok(())
     }
 
     /// One packed pass.
     fn explain_pack(&self, mut ready: Vec<Ready<'_, T>>, options: &Options) -> Placed<T> {
         let encoder = &self.checkpoint.encoder;
-        let layout = Layout::new(ready.iter().map(|item| &item.encoding().segments[..]));
+        let layout = Layout::new(ready.iter().map(|item| &item.encoding.segments[..]));
         let ids: Vec<u32> = ready
             .iter()
-            .flat_map(|item| item.encoding().ids.iter().copied())
+            .flat_map(|item| item.encoding.ids.iter().copied())
             .collect();
         let mut input = forward(
             encoder,
@@ -282,8 +305,9 @@ impl<T: Real> Explainer<T> {
             if item.choice.is_some() {
                 continue;
             }
-            let choice = logits_of(&input, &layout, b)
-                .and_then(|logits| choose(item.item, &item.windows, &[logits], options));
+            let choice = logits_of::<T>(&input.logits, &layout, b).and_then(|logits| {
+                choose(item.item, reading(&item.windows, 0, &[logits]), options)
+            });
             match choice {
                 Ok(choice) => item.choice = Some(choice),
                 Err(error) => placed.push((item.at, Err(error))),
@@ -315,17 +339,18 @@ impl<T: Real> Explainer<T> {
                 .edges
                 .take()
                 .filter(|_| options.edges == KeepEdges::All);
-            let (window, target) = (choice.window, choice.target);
+            let target = choice.target;
             let Ready {
                 at,
                 item,
-                mut windows,
+                encoding,
+                windows,
                 ..
             } = item;
             let explanation = assemble(
                 &self.checkpoint,
                 item,
-                &windows,
+                &encoding,
                 choice,
                 &attribution,
                 options,
@@ -337,7 +362,8 @@ impl<T: Real> Explainer<T> {
                     attention,
                     edges,
                     target,
-                    encoding: windows.swap_remove(window),
+                    encoding,
+                    longest_whole: windows.longest_whole(),
                 }),
             ));
         }
@@ -387,7 +413,7 @@ impl<T: Real> Explainer<T> {
         question: &str,
         passage: &str,
         options: &AnswerOptions,
-    ) -> Result<Vec<Encoding>, EncodeError> {
+    ) -> Result<Windows, EncodeError> {
         let Checkpoint {
             encoder,
             vocabulary,
@@ -399,22 +425,6 @@ impl<T: Real> Explainer<T> {
             .windows(vocabulary, max_tokens, options.stride)
     }
 
-    /// The logits of each window, one forward pass at a time, so that memory does not grow with the passage.
-    fn read(&self, windows: &[Encoding]) -> Result<Vec<Logits>, ExplainError> {
-        windows
-            .iter()
-            .map(|encoding| self.logits(encoding, &encoding.ids))
-            .collect()
-    }
-
-    /// The logits of an encoding with other ids in place of its own.
-    fn logits(&self, encoding: &Encoding, ids: &[u32]) -> Result<Logits, ExplainError> {
-        let encoder = &self.checkpoint.encoder;
-        let layout = Layout::new([&encoding.segments[..]]);
-        let trace = forward(encoder, &layout, embedding::words(&encoder.embeddings, ids));
-        logits_of(&trace, &layout, 0)
-    }
-
     /// The target's value on an encoding with other ids in place of its own.
     pub(crate) fn value_at(
         &self,
@@ -422,7 +432,8 @@ impl<T: Real> Explainer<T> {
         encoding: &Encoding,
         ids: &[u32],
     ) -> Result<f64, ExplainError> {
-        let logits = self.logits(encoding, ids)?;
+        let layout = Layout::new([&encoding.segments[..]]);
+        let logits = self.logits(ids.to_vec(), &layout)?.swap_remove(0);
         let rows = logits
             .start
             .iter()
@@ -430,18 +441,6 @@ impl<T: Real> Explainer<T> {
             .flat_map(|(s, e)| [*s, *e])
             .collect();
         Ok(target.value(&Matrix::from_vec(logits.start.len(), 2, rows), 0))
-    }
-}
-
-fn logits_of<T: Real>(trace: &Trace<T>, layout: &Layout, b: usize) -> Result<Logits, ExplainError> {
-    let logits = Logits::of(&trace.logits, layout.starts[b], layout.tokens(b).len());
-    if logits.is_finite() {
-        Ok(logits)
-    } else {
-        Err(ExplainError::NotFinite {
-            what: "logits",
-            precision: T::NAME,
-        })
     }
 }
 

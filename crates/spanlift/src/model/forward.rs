@@ -6,6 +6,23 @@ use crate::ops::{Matrix, Real, activation, attention, embedding, linear, norm, s
 
 /// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
+    let mut layers = Vec::with_capacity(encoder.layers.len());
+    let trace = run(encoder, layout, words, |layer| layers.push(layer));
+    Trace { layers, ..trace }
+}
+
+/// The same for the logits alone, (N, 2): each layer's activations go when the next layer has its input.
+pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Matrix<T> {
+    run(encoder, layout, words, drop).logits
+}
+
+/// The pass, which gives each layer away and keeps none.
+fn run<T: Real>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    words: Matrix<T>,
+    mut keep: impl FnMut(LayerTrace<T>),
+) -> Trace<T> {
     let embeddings = &encoder.embeddings;
     let mut embedded = match &embeddings.embedding_transformation {
         Some(dense) => linear::forward(dense, &embedding::trigrams(&words, &layout.starts)),
@@ -24,17 +41,16 @@ pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>)
     if let Some(projection) = &embeddings.embeddings_project {
         resid = linear::forward(projection, &resid);
     }
-    let mut layers = Vec::with_capacity(encoder.layers.len());
     for layer in &encoder.layers {
         let (next, trace) = forward_layer(encoder, layer, layout, resid);
-        layers.push(trace);
+        keep(trace);
         resid = next;
     }
     let logits = linear::forward(&encoder.qa_outputs, &resid);
     Trace {
         words,
         embedding_norm,
-        layers,
+        layers: Vec::new(),
         output: resid,
         logits,
     }

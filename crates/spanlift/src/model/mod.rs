@@ -16,5 +16,5 @@ pub use encoder::{
     Norm, Projections,
 };
 pub use family::Family;
-pub use forward::forward;
+pub use forward::{forward, logits};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
