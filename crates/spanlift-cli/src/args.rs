@@ -66,6 +66,10 @@ pub(crate) struct ExplainArgs {
     /// Explain this span of the passage in place of the model's own answer ("" for no answer)
     #[arg(long, value_name = "TEXT")]
     pub(crate) answer: Option<String>,
+    /// Explain every window of a long passage, each for its own best span or no answer (the answer's window for the
+    /// answer), and show them as one document; -o FILE.json writes all of them
+    #[arg(long, conflicts_with_all = ["figures", "check", "edges", "attention"])]
+    pub(crate) all_windows: bool,
     /// How many of the best spans to keep
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     pub(crate) n_best: usize,

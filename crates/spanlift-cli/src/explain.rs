@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use safetensors::{Dtype, tensor::TensorView};
 
-use spanlift::answer::AnswerOptions;
+use spanlift::answer::{AnswerOptions, MAX_ANSWER_TOKENS};
 use spanlift::attribute::KeepEdges;
 use spanlift::check::{Check, DRAWS, MUST_BEAT, Verdict};
 use spanlift::ops::{Matrix, Real};
-use spanlift::{Explained, Explainer};
+use spanlift::{Explained, Explainer, Item};
 use spanlift_explanation::Explanation;
 use spanlift_render::terminal;
 
@@ -28,6 +28,9 @@ struct Texts {
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     // All that can be wrong with what was typed comes before the work.
     crate::render::check(&args.pictures)?;
+    if args.all_windows {
+        crate::windows::check(args)?;
+    }
     output::check_targets(&args.targets(), &args.inputs())?;
     let texts = texts(args)?;
     args.common.answering.start_threads()?;
@@ -97,8 +100,15 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
         KeepEdges::Strongest
     };
     options.attention = args.attention.is_some();
+    let item = Item {
+        question: &texts.question,
+        passage: &texts.passage,
+    };
+    if args.all_windows {
+        return crate::windows::run(args, &explainer, item, &options, texts.gold.as_deref());
+    }
     let explained = explainer
-        .explain(&texts.question, &texts.passage, &options)
+        .explain_watched(item, &options, &mut output::watch_windows())
         .with_context(|| args.source())?;
     let explanation = &explained.explanation;
     if let Some(given) = args
@@ -111,14 +121,7 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
             "--answer: {given:?} lies within tokens: {text:?} is explained"
         ));
     }
-    let limit = explainer.checkpoint().encoder.config.positions;
-    let default = AnswerOptions::default().max_tokens;
-    if args.common.answering.max_tokens > limit && args.common.answering.max_tokens != default {
-        let asked = args.common.answering.max_tokens;
-        output::note(&format!(
-            "--max-tokens: {asked} asked for, the model takes at most {limit}"
-        ));
-    }
+    window_notes(args, &explainer, &explained);
 
     let mut text = terminal(explanation, &args.pictures.terminal());
     if let Some(gold) = &texts.gold {
@@ -138,6 +141,30 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     Ok(outcome.and(completeness(explanation)))
 }
 
+/// What the user may not expect of the windows.
+pub(crate) fn window_notes<T: Real>(
+    args: &ExplainArgs,
+    explainer: &Explainer<T>,
+    explained: &Explained<T>,
+) {
+    let limit = explainer.checkpoint().encoder.config.positions;
+    let default = AnswerOptions::default().max_tokens;
+    if args.common.answering.max_tokens > limit && args.common.answering.max_tokens != default {
+        let asked = args.common.answering.max_tokens;
+        output::note(&format!(
+            "--max-tokens: {asked} asked for, the model takes at most {limit}"
+        ));
+    }
+    let (whole, count) = (explained.longest_whole, explained.explanation.window.count);
+    if count > 1 && whole < MAX_ANSWER_TOKENS {
+        let whole = output::count(whole, "token");
+        output::note(&format!(
+            "--stride: an answer of more than {whole} may stand in no window as a whole; a smaller --stride, a larger \
+             --max-tokens or a shorter question helps"
+        ));
+    }
+}
+
 /// Warns where the sums do not hold.
 pub(crate) fn completeness(explanation: &Explanation) -> Outcome {
     let found = &explanation.completeness;
@@ -152,7 +179,7 @@ pub(crate) fn completeness(explanation: &Explanation) -> Outcome {
     Outcome::Negative
 }
 
-fn gold_line(gold: &[String]) -> String {
+pub(crate) fn gold_line(gold: &[String]) -> String {
     if gold.is_empty() {
         return "\ngold        no answer\n".to_owned();
     }

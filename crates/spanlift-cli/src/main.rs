@@ -9,6 +9,7 @@ mod hub;
 mod model;
 mod output;
 mod render;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -1,11 +1,12 @@
 //! What leaves the program: text, files and the exit code.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tempfile::NamedTempFile;
 
 use spanlift_render::ColourDepth;
 
@@ -138,7 +139,7 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
             "{option}: `{name}` cannot be written: there is no folder `{}`",
             folder.display()
         );
-        tempfile::NamedTempFile::new_in(folder)
+        NamedTempFile::new_in(folder)
             .with_context(|| format!("{option}: `{name}` cannot be written"))?;
         let place = (folder.canonicalize()?, path.file_name());
         ensure!(
@@ -164,16 +165,77 @@ fn folder(path: &Path) -> &Path {
 
 /// Writes a whole file, or nothing: to a temporary file beside it, then renamed.
 pub(crate) fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let write = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder(path))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+    let mut files = WholeFiles::new(option, &[path])?;
+    let written = files.write_all(bytes);
+    written.with_context(|| files.failed(path))?;
+    files.finish()
+}
+
+/// Files that get the same bytes, piece by piece, and are there when all is written: until then temporary files beside them.
+pub(crate) struct WholeFiles<'a> {
+    option: &'a str,
+    files: Vec<(&'a Path, BufWriter<NamedTempFile>)>,
+}
+
+impl<'a> WholeFiles<'a> {
+    /// None of them is there yet.
+    pub(crate) fn new(option: &'a str, paths: &[&'a Path]) -> anyhow::Result<Self> {
+        let mut all = Self {
+            option,
+            files: Vec::new(),
+        };
+        for path in paths {
+            let mut builder = tempfile::Builder::new();
+            // Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let file = builder.tempfile_in(folder(path));
+            let file = file.with_context(|| all.failed(path))?;
+            all.files.push((path, BufWriter::new(file)));
+        }
+        Ok(all)
+    }
+
+    /// All is written: each takes its name.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        for (path, file) in std::mem::take(&mut self.files) {
+            let persist = || -> io::Result<()> {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(path)?;
+                Ok(())
+            };
+            persist().with_context(|| self.failed(path))?;
+        }
         Ok(())
-    };
-    write().with_context(|| format!("{option}: `{}` cannot be written", path.display()))
+    }
+
+    fn failed(&self, path: &Path) -> String {
+        format!("{}: `{}` cannot be written", self.option, path.display())
+    }
+}
+
+impl Write for WholeFiles<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.files
+            .iter_mut()
+            .try_for_each(|(_, file)| file.write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.files.iter_mut().try_for_each(|(_, file)| file.flush())
+    }
+}
+
+/// Shows how many windows of a passage have been read, where there is more than one.
+pub(crate) fn watch_windows() -> impl FnMut(usize, usize) {
+    let mut bar = None;
+    move |done, count| {
+        let bar = bar.get_or_insert_with(|| progress(count, "reading"));
+        bar.set_position(done as u64);
+        if done == count {
+            bar.finish_and_clear();
+        }
+    }
 }

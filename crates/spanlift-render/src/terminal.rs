@@ -8,10 +8,12 @@ mod cuts;
 mod head;
 mod ledger;
 mod page;
+mod windows;
 
-use spanlift_explanation::Explanation;
+use spanlift_explanation::{Document, Explanation};
 
 use page::Page;
+pub use windows::WindowLine;
 
 use crate::colour::Ramp;
 use crate::options::{Scale, Unit};
@@ -68,5 +70,20 @@ pub fn terminal(explanation: &Explanation, options: &TerminalOptions) -> String 
     head::head(&mut page, explanation);
     cuts::show(&mut page, explanation, options);
     ledger::show(&mut page, explanation);
+    page.into_text()
+}
+
+/// Every window of a passage as text: the answer's explanation at the head, a line for each window, and all of the passage
+/// with each token's score from one of them. `answer` is the explanation of the answer's window.
+#[must_use]
+pub fn windows_terminal(
+    answer: &Explanation,
+    lines: &[WindowLine],
+    document: &Document,
+    options: &TerminalOptions,
+) -> String {
+    let mut page = Page::new(options.width.max(NARROWEST), options.colour, options.ramp);
+    head::head(&mut page, answer);
+    windows::show(&mut page, answer, lines, document);
     page.into_text()
 }

@@ -20,3 +20,4 @@ mod mutations;
 #[cfg(not(feature = "hub"))]
 mod no_hub;
 mod terminal;
+mod windows;

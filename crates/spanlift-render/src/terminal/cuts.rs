@@ -192,7 +192,8 @@ fn coloured(
     }
 }
 
-fn item(
+/// A cluster's tokens on the colours of their scores, the answer in brackets.
+pub(super) fn item(
     page: &Page,
     explanation: &Explanation,
     cluster: &Cluster,
