@@ -401,6 +401,64 @@ fn a_file_that_cannot_be_read_is_named() {
     }
 }
 
+/// All names of a folder, with what each file holds, where it leads and when it was last changed.
+#[cfg(unix)]
+fn listing(
+    folder: &Path,
+) -> Vec<(
+    std::ffi::OsString,
+    Option<std::path::PathBuf>,
+    String,
+    Vec<u8>,
+)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let link = fs::read_link(&path).ok();
+        let changed = format!(
+            "{:?}",
+            fs::symlink_metadata(&path).unwrap().modified().unwrap()
+        );
+        let name = path.file_name().unwrap().to_owned();
+        (name, link, changed, fs::read(&path).unwrap())
+    });
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort();
+    entries
+}
+
+/// The hub's cache is made of links out of the folder: they are followed. Nothing is written, neither into the folder nor to
+/// where the links lead, whether the checkpoint is read or refused.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_nothing_is_written() {
+    let root = TempDir::new().unwrap();
+    let (folder, blobs) = (root.path().join("snapshot"), root.path().join("blobs"));
+    for path in [&folder, &blobs] {
+        fs::create_dir(path).unwrap();
+    }
+    Tiny::new().write(&blobs);
+    for entry in fs::read_dir(&blobs).unwrap() {
+        let name = entry.unwrap().file_name();
+        std::os::unix::fs::symlink(Path::new("../blobs").join(&name), folder.join(&name)).unwrap();
+    }
+    let link = root.path().join("link");
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    let everything = || [&folder, &blobs].map(|path| listing(path));
+    let top = || fs::read_dir(root.path()).unwrap().count();
+    let before = everything();
+    assert_eq!(before[0].len(), 4);
+    for path in [&folder, &link] {
+        let loaded = load::<f32>(Source::Folder(path)).unwrap();
+        assert_eq!(loaded.encoder.layers.len(), tiny::LAYERS);
+    }
+    assert_eq!(everything(), before);
+
+    fs::write(blobs.join("vocab.txt"), "[CLS]\n").unwrap();
+    let before = everything();
+    assert!(load::<f32>(Source::Folder(&folder)).is_err());
+    assert_eq!((everything(), top()), (before, 3));
+}
+
 /// A device has no end, and a pipe may never begin: only regular files are opened.
 #[cfg(unix)]
 #[test]

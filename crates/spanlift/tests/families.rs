@@ -467,7 +467,10 @@ fn a_vocabulary_with_merges_gives_the_same_ids() {
     std::fs::write(&file, "#version: 0.2\na\n").unwrap();
     missing(&["merges.txt", "line 2: expected two tokens"]);
     std::fs::write(&file, "xx yy\n").unwrap();
-    missing(&["vocab.json: no tokenizer"]);
+    missing(&["merges.txt: no tokenizer", "`xx yy` as merge 1"]);
+    // Longer than every token: the tokenizers library panics.
+    std::fs::write(&file, "<mask> <mask>\n".repeat(2)).unwrap();
+    missing(&["merges.txt: no tokenizer", "`<mask> <mask>` as merge 1"]);
     std::fs::write(copy.path().join("vocab.json"), "[]").unwrap();
     missing(&["vocab.json: not JSON"]);
 }

@@ -95,6 +95,16 @@ pub enum Problem {
         /// What stands there.
         got: String,
     },
+    /// A part of a `tokenizer.json` is not what the tokenizers library can take.
+    #[error("{TOKENIZER}: `{part}`: expected {expected}, got {got}")]
+    Part {
+        /// Which part, by its kind, and its field.
+        part: String,
+        /// What would do.
+        expected: String,
+        /// What stands there.
+        got: String,
+    },
     /// More bytes than such a file can reasonably have.
     #[error("{file}: expected at most {limit} bytes, got more")]
     TooLarge {

@@ -19,6 +19,7 @@ mod family;
 mod files;
 mod json;
 mod map;
+mod parts;
 mod precompiled;
 mod tensors;
 mod tree;

@@ -7,39 +7,33 @@
 //! point into. Every step that a text can make from the root must stay inside the array, and every leaf that it can reach
 //! point to the start of a character.
 
+use std::collections::VecDeque;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Problem;
 use super::json::describe;
 
 const CHARSMAP: &str = "precompiled_charsmap";
+/// No replacement is so long, in bytes; SentencePiece's longest has 33.
+const MOST: usize = 256;
 
-/// Looks at every table in a normalizer.
-pub(super) fn check(normalizer: &Value) -> Result<(), Problem> {
-    match normalizer {
-        Value::Array(parts) => parts.iter().try_for_each(check),
-        Value::Object(fields) => {
-            let named = fields.get("type").is_some_and(|kind| kind == "Precompiled");
-            if named || fields.contains_key(CHARSMAP) {
-                let table = fields.get(CHARSMAP).unwrap_or(&Value::Null);
-                let Some(text) = table.as_str() else {
-                    return Err(wrong("a text in base64", describe(table)));
-                };
-                charsmap(text)?;
-            }
-            fields.values().try_for_each(check)
-        }
-        _ => Ok(()),
-    }
+/// Looks at the table; how many times as long a text may become.
+pub(super) fn check(fields: &Map<String, Value>) -> Result<f64, Problem> {
+    let table = fields.get(CHARSMAP).unwrap_or(&Value::Null);
+    let Some(text) = table.as_str() else {
+        return Err(wrong("a text in base64", describe(table)));
+    };
+    charsmap(text)
 }
 
 fn wrong(expected: &'static str, got: String) -> Problem {
     Problem::Charsmap { expected, got }
 }
 
-fn charsmap(text: &str) -> Result<(), Problem> {
+fn charsmap(text: &str) -> Result<f64, Problem> {
     let bytes = STANDARD
         .decode(text)
         .map_err(|error| wrong("a text in base64", error.to_string()))?;
@@ -59,16 +53,18 @@ fn charsmap(text: &str) -> Result<(), Problem> {
     walk(&units, replacements)
 }
 
-/// Follows every path from the root.
-fn walk(units: &[u32], replacements: &str) -> Result<(), Problem> {
+/// Follows every path from the root; the largest of replacement by replaced, in bytes.
+fn walk(units: &[u32], replacements: &str) -> Result<f64, Problem> {
     let outside = |at: usize| {
         let got = format!("unit {at} of {}", units.len());
         wrong("steps inside the trie", got)
     };
     let mut seen = vec![false; units.len()];
-    // Where the children of a node are found, each at that place ^ its byte.
-    let mut open = vec![offset(units[0])];
-    while let Some(base) = open.pop() {
+    let mut growth = 1.0_f64;
+    // Where the children of a node are found, each at that place ^ its byte; and how many bytes lead there.
+    let mut open = VecDeque::from([(offset(units[0]), 0)]);
+    // The shortest paths first: a node's first visit has its smallest depth.
+    while let Some((base, depth)) = open.pop_front() {
         for byte in 1..=255 {
             let at = base ^ byte;
             let &unit = units.get(at).ok_or_else(|| outside(at))?;
@@ -83,11 +79,23 @@ fn walk(units: &[u32], replacements: &str) -> Result<(), Problem> {
                     let got = format!("byte {place} of {}", replacements.len());
                     return Err(wrong("leaves at the start of a replacement", got));
                 }
+                // It ends with a zero byte, or with the text.
+                let rest = &replacements.as_bytes()[place..];
+                let length = rest
+                    .iter()
+                    .take(MOST)
+                    .take_while(|&&byte| byte != 0)
+                    .count();
+                if length == MOST {
+                    let got = format!("one of more at byte {place}");
+                    return Err(wrong("replacements of less than 256 bytes", got));
+                }
+                growth = growth.max(length as f64 / f64::from(depth + 1));
             }
-            open.push(next);
+            open.push_back((next, depth + 1));
         }
     }
-    Ok(())
+    Ok(growth)
 }
 
 fn offset(unit: u32) -> usize {
@@ -110,6 +118,15 @@ mod tests {
         (units, b"b\0".to_vec())
     }
 
+    fn said(fields: &Value) -> Option<String> {
+        let fields = fields.as_object().expect("an object");
+        check(fields).err().map(|problem| problem.to_string())
+    }
+
+    fn growth(units: &[u32], replacements: &[u8]) -> f64 {
+        walk(units, std::str::from_utf8(replacements).expect("a text")).expect("a sound table")
+    }
+
     fn problem(units: &[u32], replacements: &[u8], size: Option<u32>) -> Option<String> {
         let mut bytes = size
             .unwrap_or(4 * units.len() as u32)
@@ -117,9 +134,7 @@ mod tests {
             .to_vec();
         bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
         bytes.extend(replacements);
-        let normalizer = json!({ "type": "Sequence", "normalizers": [
-            { "type": "Precompiled", "precompiled_charsmap": STANDARD.encode(bytes) }] });
-        check(&normalizer).err().map(|problem| problem.to_string())
+        said(&json!({ "precompiled_charsmap": STANDARD.encode(bytes) }))
     }
 
     #[test]
@@ -157,14 +172,23 @@ mod tests {
         inside[256 ^ 97 ^ 512] = 1 << 31 | 1;
         says(problem(&inside, "é".as_bytes(), None), "byte 1 of 2");
 
-        let said = |normalizer: Value| check(&normalizer).err().map(|problem| problem.to_string());
-        says(said(json!({ "type": "Precompiled" })), "got null");
-        says(said(json!({ "precompiled_charsmap": "?" })), "base64");
+        says(said(&json!({ "type": "Precompiled" })), "got null");
+        says(said(&json!({ "precompiled_charsmap": "?" })), "base64");
         says(
-            said(json!([{ "precompiled_charsmap": "AAA=" }])),
+            said(&json!({ "precompiled_charsmap": "AAA=" })),
             "at least 4 bytes, got 2",
         );
-        assert_eq!(said(json!({ "type": "NFC" })), None);
+    }
+
+    /// `a` is one byte; so is what it becomes, until that grows.
+    #[test]
+    fn replacements_are_measured_and_limited() {
+        let (units, _) = table();
+        assert_eq!(growth(&units, b"b\0"), 1.0);
+        assert_eq!(growth(&units, b"bbbbb\0bbbb"), 5.0);
+        assert_eq!(growth(&units, &[b'b'; 255]), 255.0);
+        let said = problem(&units, &[b'b'; 256], None).expect("a problem");
+        assert!(said.contains("less than 256 bytes"), "{said}");
     }
 
     /// A trie that leads back into itself is walked once.

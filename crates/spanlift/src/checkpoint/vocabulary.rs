@@ -16,10 +16,8 @@ use super::config::Sizes;
 use super::family::{Splitter, TextNames};
 use super::files::{Files, MERGES, TOKENIZER, TOKENIZER_CONFIG, VOCAB, VOCAB_JSON, told};
 use super::json::{Fields, not_json, utf8};
-use super::{Problem, precompiled};
+use super::{Problem, parts};
 use crate::encode::{SpecialTokens, Template, Vocabulary};
-
-const NORMALIZER: &str = "normalizer";
 
 /// Makes the vocabulary and holds it against the embedding table of `rows` rows.
 pub(super) fn read(
@@ -200,9 +198,7 @@ fn whole(
     for unused in ["truncation", "padding", "post_processor", "decoder"] {
         fields.remove(unused);
     }
-    if let Some(normalizer) = fields.get(NORMALIZER)
-        && let Err(problem) = precompiled::check(normalizer)
-    {
+    if let Err(problem) = parts::check(&fields) {
         problems.push(problem);
         return None;
     }
@@ -330,6 +326,13 @@ fn from_merges(
             return None;
         };
         pairs.push((first.to_owned(), second.to_owned()));
+    }
+    let has = |token: &str| vocabulary.contains_key(token);
+    if let Err(wrong) = parts::joined(pairs.iter().cloned(), "", has) {
+        let reason = format!("expected {}, got {}", wrong.expected, wrong.got);
+        let file = MERGES;
+        problems.push(Problem::Tokenizer { file, reason });
+        return None;
     }
     let known = special_tokens(&vocabulary, &settings.special);
     let made = BPE::builder()
