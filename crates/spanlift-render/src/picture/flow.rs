@@ -230,6 +230,25 @@ impl Setter<'_> {
         pieces: &[Piece],
         atoms: &mut Vec<Atom>,
     ) {
+        let mut from = part.start;
+        loop {
+            let ahead = from..ahead(string, &(from..part.end));
+            from = self.begun(string, levels, ahead, pieces, atoms);
+            if from >= part.end {
+                return;
+            }
+        }
+    }
+
+    /// Adds the atoms of a part's beginning; where that ends.
+    fn begun(
+        &self,
+        string: &str,
+        levels: &[Level],
+        part: Range<usize>,
+        pieces: &[Piece],
+        atoms: &mut Vec<Atom>,
+    ) -> usize {
         let level = levels.get(part.start).copied().unwrap_or(Level::ltr());
         let text = mirrored(string.get(part.clone()).unwrap_or_default(), level);
         let letters = text.chars().any(is_right_to_left_letter);
@@ -251,8 +270,7 @@ impl Setter<'_> {
             // Mirror images are as long as what they mirror, so that places in the two texts agree.
             let middle = part.start + cut;
             self.measured(string, levels, part.start..middle, pieces, atoms);
-            self.measured(string, levels, middle..part.end, pieces, atoms);
-            return;
+            return middle;
         }
         let inside = pieces.iter().filter_map(|piece| {
             let from = piece.bytes.start.max(part.start);
@@ -275,6 +293,7 @@ impl Setter<'_> {
             breakable: wide(before) || wide(text.chars().next()),
             text,
         });
+        part.end
     }
 
     /// The atoms in lines.
@@ -368,6 +387,24 @@ enum Item {
     Edge,
 }
 
+/// The end of a part, or of as much of it as is shaped at once: many lines, and so little that a word of a million letters
+/// is not shaped again and again for each of its lines.
+fn ahead(string: &str, part: &Range<usize>) -> usize {
+    const AHEAD: usize = 2048;
+    let far = part.start.saturating_add(AHEAD);
+    if part.end <= far {
+        return part.end;
+    }
+    let begins = |at: &usize| {
+        let rest = string.get(*at..).and_then(|rest| rest.chars().next());
+        rest.is_some_and(|c| !is_mark(c))
+    };
+    // Marks without end are cut somewhere.
+    let before = (part.start + 1..=far).rev().find(begins);
+    let end = before.or_else(|| (far..part.end).find(|&at| string.is_char_boundary(at)));
+    end.unwrap_or(part.end)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -424,6 +461,21 @@ mod tests {
         );
         // A paragraph that begins in Hebrew runs from the right: the full stop ends on the left.
         assert_eq!(lines("שלום (ab) עולם.", 900.0)?, [".עולם (ab) שלום"]);
+        Ok(())
+    }
+
+    /// A word of many lines is set in time and memory in proportion to its length: shaped whole for each of its lines, this
+    /// one took minutes and gigabytes.
+    #[test]
+    fn a_word_without_end_is_set_line_by_line() -> Result<(), RenderError> {
+        let word = "the,".repeat(250_000);
+        let start = std::time::Instant::now();
+        let lines = lines(&word, 600.0)?;
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+        assert_eq!(lines.concat(), word);
+        assert!(lines.len() > 5000, "{}", lines.len());
+        let marks = format!("a{}", "\u{301}".repeat(5000));
+        assert_eq!(self::lines(&marks, 600.0)?.concat(), marks);
         Ok(())
     }
 }
