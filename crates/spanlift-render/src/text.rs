@@ -43,6 +43,18 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
+/// Cuts off what no line of `columns` can hold, characters without width included.
+pub(crate) fn truncate(text: &mut String, columns: usize) {
+    if let Some((byte, _)) = text.char_indices().nth(most(columns)) {
+        text.truncate(byte);
+    }
+}
+
+/// Characters that are put into so many columns: far more than any script needs.
+pub(crate) fn most(columns: usize) -> usize {
+    columns.saturating_mul(16).saturating_add(64)
+}
+
 /// Whether a text holds letters that are written from right to left: the blocks of Hebrew, Arabic, Syriac,
 /// Thaana, N'Ko and their kin, and the two historic planes.
 pub(crate) fn is_right_to_left(text: &str) -> bool {
@@ -90,6 +102,8 @@ pub(crate) fn label(text: &str, limit: usize) -> String {
         text.insert(0, '\u{25cc}');
     }
     if width(&text) > limit {
+        // Looked at from its end only where that is near: a text may be of any length.
+        truncate(&mut text, limit);
         while width(&text) + 1 > limit && text.pop().is_some() {}
         text.push('…');
     }
@@ -142,6 +156,10 @@ mod tests {
         assert_eq!(label("שלום", 9), "\u{2068}שלום\u{2069}");
         assert_eq!(label("a\nb", 9), "a�b");
         assert_eq!(label("\u{301}", 9), "◌\u{301}");
+        // In no time.
+        assert_eq!(label(&"x".repeat(10_000_000), 5), "xxxx…");
+        let marks = format!("{}x", "\u{301}".repeat(10_000_000));
+        assert_eq!(label(&marks, 1), "…");
     }
 
     #[test]

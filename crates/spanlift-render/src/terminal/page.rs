@@ -6,7 +6,7 @@ use spanlift_explanation::is_blank;
 
 use crate::colour::{Colour, Ramp, diverging, diverging_ansi256};
 use crate::terminal::ColourDepth;
-use crate::text::{isolates, right_to_left_runs, width};
+use crate::text::{isolates, most, right_to_left_runs, width};
 
 /// How a stretch of text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -281,12 +281,15 @@ fn broken(spans: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
     }
     let mut parts: Vec<Vec<Span>> = vec![Vec::new()];
     let mut text = String::new();
+    let mut count = 0;
     for span in spans {
         for c in span.text.chars() {
             text.push(c);
-            if width(&text) > room && text.chars().nth(1).is_some() {
+            count += 1;
+            // Characters without width, too, come to an end.
+            if (width(&text) > room && count > 1) || count > most(room) {
                 parts.push(Vec::new());
-                text = c.to_string();
+                (text, count) = (c.to_string(), 1);
             }
             let Some(part) = parts.last_mut() else {
                 continue;
@@ -298,4 +301,27 @@ fn broken(spans: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In no time: measured again from its beginning for each of its characters, the second of these took hours.
+    #[test]
+    fn a_word_without_end_is_broken_into_lines() {
+        let lines = |text: &str| {
+            let parts = broken(vec![Span::new(text, Style::PLAIN)], 10);
+            let texts = parts.into_iter().flatten().map(|span| span.text);
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            lines(&"x".repeat(25)),
+            ["x".repeat(10), "x".repeat(10), "x".repeat(5)]
+        );
+        let marks = format!("{}{}", "\u{301}".repeat(1_000_000), "x".repeat(11));
+        let lines = lines(&marks);
+        assert_eq!(lines.concat(), marks);
+        assert!(lines.iter().all(|line| line.chars().count() <= most(10)));
+    }
 }
