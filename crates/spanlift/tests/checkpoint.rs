@@ -627,6 +627,31 @@ fn tokenizers_that_are_none() {
     }
 }
 
+/// An added token that its normalizer takes away would be found inside `İ`, where the library panics.
+#[test]
+fn added_tokens_that_vanish() {
+    let file = "tokenizer.json";
+    let mut json = tokenizer_json(&WORDS, true, Value::Null, true);
+    json["normalizer"] = json!({ "type": "Strip", "strip_left": true, "strip_right": true });
+    let token = |normalized| {
+        json!({ "id": 5, "content": " ", "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": normalized, "special": false })
+    };
+    json["added_tokens"] = json!([token(true)]);
+    let problem = Tiny::new().file(file, json.to_string());
+    let problem = problem.problem(&[
+        file,
+        "`added_tokens`: expected tokens of which the normalizer leaves something, got ` `",
+    ]);
+    assert!(matches!(problem, Problem::Part { .. }), "{problem}");
+    // As it is, it is found between words.
+    json["added_tokens"] = json!([token(false)]);
+    json["model"]["vocab"][" "] = json!(5);
+    json["model"]["vocab"]["the"] = json!(19);
+    let loaded = Tiny::new().file(file, json.to_string()).loaded();
+    assert!(loaded.vocabulary.encode("the the", "İ the").is_ok());
+}
+
 #[test]
 fn each_size_must_be_there_and_a_sensible_number() {
     let sizes = [

@@ -2,10 +2,11 @@
 //!
 //! That library trusts its file. It [panics](https://github.com/huggingface/tokenizers/blob/88a4498ad4ea1a9487b0a9b0ff881383fd5a06a3/tokenizers/src/models/bpe/model.rs)
 //! at a merge whose result is longer than every token, at chunks of length 0 and at a normalizer that is not what its
-//! `type` says; a few replacements one behind the other turn a word into gigabytes; and a piece of some ten thousand
+//! `type` says, and at an added token of which nothing is left; a few replacements one behind the other turn a word into gigabytes; and a piece of some ten thousand
 //! letters overflows the stack. Files of published models are far inside every limit here.
 
 use serde_json::{Map, Value};
+use tokenizers::{NormalizedString, Normalizer as _, Tokenizer};
 
 use super::json::{Fields, describe};
 use super::{Problem, precompiled};
@@ -259,6 +260,28 @@ fn added(fields: &Fields, growth: f64) -> Result<(), Problem> {
         return Err(wrong(FIELD, expected, format!("up to {bytes:.0}")));
     }
     Ok(())
+}
+
+/// That the normalizer leaves something of each added token: nothing would be found between the bytes of every character, and
+/// the library panics there.
+pub(super) fn kept(tokenizer: &Tokenizer) -> Result<(), Problem> {
+    let Some(normalizer) = tokenizer.get_normalizer() else {
+        return Ok(());
+    };
+    let tokens = tokenizer.get_added_tokens_decoder();
+    let lost = tokens.iter().filter(|(_, token)| {
+        let mut text = NormalizedString::from(token.content.as_str());
+        let done = normalizer.normalize(&mut text);
+        token.normalized && (done.is_err() || text.is_empty())
+    });
+    match lost.min_by_key(|&(&id, _)| id) {
+        Some((_, token)) => {
+            let expected = "tokens of which the normalizer leaves something";
+            let got = describe(&Value::String(token.content.clone()));
+            Err(wrong("added_tokens", expected, got))
+        }
+        None => Ok(()),
+    }
 }
 
 fn model(model: &Map<String, Value>) -> Result<(), Problem> {

@@ -243,6 +243,10 @@ fn whole(
             ));
         }
     }
+    if let Err(problem) = parts::kept(&tokenizer) {
+        problems.push(problem);
+        return None;
+    }
     Some(tokenizer)
 }
 
