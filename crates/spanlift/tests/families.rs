@@ -382,6 +382,12 @@ fn options_that_are_not_read_are_refused_by_name() {
         ("mobilebert", "true_hidden_size", 8.into()),
         ("mobilebert", "num_attention_heads", 5.into()),
         ("mobilebert", "num_feedforward_networks", 0.into()),
+        ("distilbert", "num_attention_heads", 1.into()),
+        ("deberta-v2", "type_vocab_size", 1.into()),
+        ("deberta-v2", "pos_att_type", serde_json::json!(["C2P"])),
+        ("deberta-v2", "position_buckets", 1.into()),
+        ("deberta-v2", "max_relative_positions", 5.into()),
+        ("mobilebert", "num_feedforward_networks", 65.into()),
         ("deberta-v2", "conv_kernel_size", 3.into()),
         ("deberta-v2", "attention_head_size", 4.into()),
         ("deberta-v2", "pos_att_type", "p2p".into()),
@@ -400,6 +406,11 @@ fn options_that_are_not_read_are_refused_by_name() {
             .map(drop)
             .unwrap_err();
         let error = error.to_string();
+        // Too small a table is said of the buckets.
+        let field = match field {
+            "max_relative_positions" if error.contains("position_buckets") => "position_buckets",
+            field => field,
+        };
         let says = format!("config.json: `{field}`: expected ");
         assert!(error.contains(&says), "{case}: {error}");
     }
@@ -483,4 +494,67 @@ fn a_sentencepiece_folder_needs_its_tokenizer_json() {
         .map(drop)
         .unwrap_err();
     assert!(error.to_string().contains("AutoTokenizer"), "{error}");
+}
+
+/// Two tokens of the table stand for no position, and four special tokens for no passage token.
+#[test]
+fn roberta_s_limits_are_its_own() {
+    let explainer = Explainer::<f32>::load(Source::Folder(&folder("roberta"))).unwrap();
+    let checkpoint = explainer.checkpoint();
+    assert_eq!(checkpoint.encoder.config.positions, 48);
+    let passage = "Ada mends nets. ".repeat(40);
+    let options = spanlift::Options::default();
+    let explained = explainer
+        .explain("Who mends nets?", &passage, &options)
+        .unwrap();
+    assert_eq!(explained.encoding.ids.len(), 48);
+    let encoded = checkpoint
+        .vocabulary
+        .encode("Who mends nets?", &passage)
+        .unwrap();
+    let windows = encoded.windows(&checkpoint.vocabulary, 20, 5).unwrap();
+    assert_eq!(windows.iter().next().unwrap().ids.len(), 20);
+    assert!(windows.iter().all(|window| window.ids.len() <= 20));
+}
+
+/// Where positions are counted without padding, a text that spells it would be another function.
+#[test]
+fn padding_in_a_text_is_refused_where_it_moves_positions() {
+    let ask = |case: &str, passage: &str| {
+        let explainer = Explainer::<f32>::load(Source::Folder(&folder(case))).unwrap();
+        let vocabulary = &explainer.checkpoint().vocabulary;
+        vocabulary.encode("Who mends nets?", passage).map(drop)
+    };
+    let error = ask("roberta", "Ada <pad> mends nets.")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the passage") && error.contains("<pad>"),
+        "{error}"
+    );
+    ask("bert-relu", "Ada [PAD] mends nets.").unwrap();
+}
+
+/// `tokenizer_config.json` overrules, as it does in `RobertaTokenizerFast`.
+#[test]
+fn add_prefix_space_is_heeded() {
+    let copy = copy("roberta");
+    let path = copy.path().join("tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["add_prefix_space"] = true.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let loaded = load::<f32>(Source::Folder(copy.path())).unwrap();
+    let first = loaded
+        .vocabulary
+        .encode("Who", "Ada")
+        .unwrap()
+        .question
+        .remove(0);
+    assert!(first.text.starts_with('Ġ'), "{first:?}");
+    assert!(
+        loaded
+            .notes
+            .iter()
+            .any(|note| note.contains("add_prefix_space"))
+    );
 }

@@ -38,14 +38,20 @@ pub enum CheckpointError {
     },
 }
 
+/// Past these a list tells nothing more.
+const MOST_LISTED: usize = 100;
+
 fn list(problems: &[Problem]) -> String {
     let mut text = match problems.len() {
         1 => String::from("1 problem"),
         n => format!("{n} problems"),
     };
-    for problem in problems {
+    for problem in problems.iter().take(MOST_LISTED) {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {problem}");
+    }
+    if problems.len() > MOST_LISTED {
+        let _ = write!(text, "\n  … and {} more", problems.len() - MOST_LISTED);
     }
     text
 }

@@ -29,6 +29,8 @@ pub(super) struct ConfigNames {
     /// ε where the config does not say; `Err` where it cannot say.
     pub(super) layer_norm_eps: Result<f64, f64>,
     pub(super) segments: Segments,
+    /// Other names that the library takes for a field, each behind the field's own.
+    pub(super) aliases: &'static [(&'static str, &'static str)],
     /// Positions begin behind the padding id: position 0 is row `pad_token_id` + 1.
     pub(super) positions_behind_padding: bool,
 }
@@ -98,6 +100,7 @@ const BERT_CONFIG: ConfigNames = ConfigNames {
         default: 2,
         least: 2,
     },
+    aliases: &[],
     positions_behind_padding: false,
 };
 
@@ -172,6 +175,11 @@ const DISTILBERT: Names = Names {
         activation: "activation",
         layer_norm_eps: Err(1e-12),
         segments: Segments::None,
+        aliases: &[
+            ("dim", "hidden_size"),
+            ("n_layers", "num_hidden_layers"),
+            ("n_heads", "num_attention_heads"),
+        ],
         ..BERT_CONFIG
     },
     tensors: TensorNames {

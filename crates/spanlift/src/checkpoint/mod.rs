@@ -80,6 +80,13 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
     let mut config = None;
     if let Some(bytes) = &files.config {
         (sizes, config) = config::read(bytes, &files.name, &mut problems);
+        if !sizes.known {
+            // Held against another family's names, everything else would be wrong as well.
+            return Err(CheckpointError::Invalid {
+                source_name: files.source_name,
+                problems,
+            });
+        }
     }
     let mut weights = None;
     if let Some(found) = &files.weights {

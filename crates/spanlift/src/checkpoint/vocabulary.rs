@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::{BertNormalizer, NormalizerWrapper};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
@@ -68,6 +69,7 @@ pub(super) fn read(
     let template = Template {
         separators: names.separators,
         passage_segment: names.passage_segment,
+        pad_moves_positions: sizes.names.config.positions_behind_padding,
     };
     let positions = sizes.positions().unwrap_or(0);
     match Vocabulary::new(tokenizer, &own().special, template, positions) {
@@ -213,6 +215,16 @@ fn whole(
             return None;
         }
     };
+    if let (Some(PreTokenizerWrapper::ByteLevel(old)), Some(prefix_space)) =
+        (tokenizer.get_pre_tokenizer(), settings.prefix_space)
+        && old.add_prefix_space != prefix_space
+    {
+        let new = old.add_prefix_space(prefix_space);
+        tokenizer.with_pre_tokenizer(Some(new));
+        notes.push(format!(
+            "{TOKENIZER_CONFIG}: overrules {TOKENIZER} in add_prefix_space"
+        ));
+    }
     // What the config says of the normalizer counts, as it does in `BertTokenizerFast.__init__`.
     if let Some(NormalizerWrapper::BertNormalizer(old)) = tokenizer.get_normalizer() {
         let (old, mut new) = (*old, *old);
@@ -316,7 +328,8 @@ fn from_merges(
     let text = utf8(MERGES, merges, problems)?;
     let lines = text.lines().enumerate();
     // The first line of the library's own files is `#version: 0.2`.
-    let lines = lines.filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with('#')));
+    let lines =
+        lines.filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")));
     let mut pairs = Vec::new();
     for (at, line) in lines {
         let Some((first, second)) = line.split_once(' ') else {

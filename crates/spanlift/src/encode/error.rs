@@ -26,6 +26,16 @@ pub enum EncodeError {
         /// What the tokenizers library said.
         reason: String,
     },
+    /// A text that spells the padding token, in a family whose positions begin anew at each.
+    #[error(
+        "the {}: holds the padding token {token}, which moves the positions behind it in this family: take it out", name(*part)
+    )]
+    Padding {
+        /// Of which text.
+        part: Part,
+        /// The token's text.
+        token: String,
+    },
     /// The question leaves no room for the passage.
     #[error(
         "the question has {question_tokens} tokens: with {special_tokens} special tokens and one of the passage expected a \

@@ -23,6 +23,8 @@ pub struct Template {
     pub separators: usize,
     /// The segment of passage and final `[SEP]`: 1, or 0 where the family knows no segments.
     pub passage_segment: u32,
+    /// A `[PAD]` in a text would stand at another position, and move those behind it.
+    pub pad_moves_positions: bool,
 }
 
 /// A checkpoint's tokenizer, its special tokens and the longest input its model takes.
@@ -129,6 +131,16 @@ impl Vocabulary {
         let (passage, characters) = self.tokens(passage, Part::Passage)?;
         if passage.is_empty() {
             return Err(EncodeError::EmptyPassage { characters });
+        }
+        for (part, tokens) in [(Part::Question, &question), (Part::Passage, &passage)] {
+            let padding = |token: &&EncodedToken| Some(token.id) == self.pad;
+            if let (true, Some(token)) = (
+                self.template.pad_moves_positions,
+                tokens.iter().find(padding),
+            ) {
+                let token = token.text.clone();
+                return Err(EncodeError::Padding { part, token });
+            }
         }
         Ok(Encoded {
             question,

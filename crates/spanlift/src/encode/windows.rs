@@ -293,6 +293,7 @@ impl Windows {
             template: Template {
                 separators: 1,
                 passage_segment: 1,
+                pad_moves_positions: false,
             },
             capacity,
             step,

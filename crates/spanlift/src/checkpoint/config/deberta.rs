@@ -99,6 +99,13 @@ fn attention(fields: &Fields, sizes: &Sizes, problems: &mut Vec<Problem>) -> Opt
             logarithmic: Some(most),
         },
     };
+    if let Some(most) = buckets.logarithmic
+        && (buckets.span < 2 || most <= buckets.span / 2 + 1)
+    {
+        let expected = format!("0, or from 2 to less than twice {}", most.saturating_sub(1));
+        problems.push(fields.wrong("position_buckets", expected));
+        return None;
+    }
     let (kinds, norms) = (kinds?, norms?);
     let has = |kind: &str| kinds.iter().any(|k| k == kind);
     let disentangled = Disentangled {
@@ -111,7 +118,7 @@ fn attention(fields: &Fields, sizes: &Sizes, problems: &mut Vec<Problem>) -> Opt
     Some(disentangled)
 }
 
-/// Names in a list, or in a text with bars between them; in small letters. `None` for anything else.
+/// Names in a list, or in a text with bars between them and then in small letters. `None` for anything else.
 fn list(value: Option<&Value>) -> Option<Vec<String>> {
     let names = |text: &str| {
         let names = text.split('|').map(|name| name.trim().to_lowercase());
@@ -121,8 +128,8 @@ fn list(value: Option<&Value>) -> Option<Vec<String>> {
         None => Some(Vec::new()),
         Some(Value::String(text)) => Some(names(text)),
         Some(Value::Array(items)) => {
-            let names = items.iter().map(|item| Some(names(item.as_str()?)));
-            Some(names.collect::<Option<Vec<_>>>()?.concat())
+            let names = items.iter().map(|item| Some(item.as_str()?.to_owned()));
+            names.collect()
         }
         Some(_) => None,
     }

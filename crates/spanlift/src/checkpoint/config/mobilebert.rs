@@ -3,8 +3,11 @@
 //! Names and defaults are those of
 //! [`MobileBertConfig`](https://github.com/huggingface/transformers/blob/d60525f3595f8214576d6b8f1c54ac7cd0b5c42c/src/transformers/models/mobilebert/configuration_mobilebert.py).
 
-use super::{MOST_HIDDEN, MOST_LAYERS, Problem};
+use super::{MOST_HIDDEN, Problem};
 use crate::checkpoint::json::Fields;
+
+/// Far above the published four.
+const MOST_BLOCKS: usize = 64;
 
 /// The field of I.
 pub(super) const WIDTH: &str = "intra_bottleneck_size";
@@ -41,7 +44,7 @@ pub(super) fn read(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Narro
         problems.push(fields.wrong(OWN, format!("{WIDTH}, {width}")));
     }
     let blocks = "num_feedforward_networks";
-    let feed_forwards = fields.size(blocks, Some(4), (1, MOST_LAYERS), problems);
+    let feed_forwards = fields.size(blocks, Some(4), (1, MOST_BLOCKS), problems);
     Some(Narrow {
         width: width?,
         feed_forwards: feed_forwards?,

@@ -29,6 +29,8 @@ const MOST_SEGMENTS: usize = 1 << 16;
 /// What the config says about shapes; `None` where it says nothing usable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
+    /// `model_type` names a family that is read, or could not be had.
+    pub(super) known: bool,
     pub(super) names: &'static Names,
     pub(super) layers: Option<usize>,
     pub(super) hidden: Option<usize>,
@@ -51,6 +53,7 @@ pub(super) struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
+            known: true,
             names: family::of(Family::Bert),
             layers: None,
             hidden: None,
@@ -84,7 +87,13 @@ pub(super) fn read(
     let Some(fields) = Fields::parse(CONFIG, bytes, problems) else {
         return (Sizes::default(), None);
     };
-    let names = names(&fields, problems);
+    let Some(names) = names(&fields, problems) else {
+        let unknown = Sizes {
+            known: false,
+            ..Sizes::default()
+        };
+        return (unknown, None);
+    };
     let family = names.family;
     let default = Some("absolute");
     choice(
@@ -106,6 +115,16 @@ pub(super) fn read(
     }
 
     let of = &names.config;
+    for (own, alias) in of.aliases {
+        // transformers lets the alias win.
+        if fields
+            .get(alias)
+            .is_some_and(|value| Some(value) != fields.get(own))
+        {
+            let expected = format!("the same as `{own}`, or no such field");
+            problems.push(fields.wrong(alias, expected));
+        }
+    }
     let mut size =
         |field, default, least, most| fields.size(field, default, (least, most), problems);
     let vocabulary = size("vocab_size", None, 1, MOST_VOCABULARY);
@@ -130,10 +149,16 @@ pub(super) fn read(
         Some(default) => size("embedding_size", default.or(hidden), 1, MOST_HIDDEN),
     };
     let heads = size(of.heads, None, 1, MOST_HIDDEN);
+    let passage = names.text.passage_segment as usize;
+    if segments.is_some_and(|rows| rows > 0 && rows <= passage) {
+        let expected = format!("0, or more than {passage}: the passage is segment {passage}");
+        problems.push(fields.wrong("type_vocab_size", expected));
+    }
     let activation = activation(&fields, names, problems);
     let layer_norm_eps = layer_norm_eps(&fields, names, problems);
 
     let mut sizes = Sizes {
+        known: true,
         names,
         layers,
         hidden,
@@ -188,18 +213,18 @@ pub(super) fn read(
     (sizes, config())
 }
 
-/// The family's names; those of BERT, with a problem, where `model_type` is no family that is read.
-fn names(fields: &Fields, problems: &mut Vec<Problem>) -> &'static Names {
+/// The family's names; `None`, with a problem, where `model_type` is no family that is read.
+fn names(fields: &Fields, problems: &mut Vec<Problem>) -> Option<&'static Names> {
     const FIELD: &str = "model_type";
     let named = fields
         .get(FIELD)
         .and_then(Value::as_str)
         .and_then(family::named);
-    named.unwrap_or_else(|| {
+    if named.is_none() {
         let known = Family::ALL.map(|family| format!("`{}`", family.name()));
         problems.push(fields.wrong(FIELD, format!("one of {}", known.join(", "))));
-        family::of(Family::Bert)
-    })
+    }
+    named
 }
 
 /// A field of which one value is understood.
