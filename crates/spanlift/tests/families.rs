@@ -535,6 +535,19 @@ fn padding_in_a_text_is_refused_where_it_moves_positions() {
     ask("bert-relu", "Ada [PAD] mends nets.").unwrap();
 }
 
+#[test]
+fn splitting_at_punctuation_must_stand_in_the_tokenizer_too() {
+    let copy = copy("deberta-v2");
+    let path = copy.path().join("tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["split_by_punct"] = true.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let error = load::<f32>(Source::Folder(copy.path()))
+        .map(drop)
+        .unwrap_err();
+    assert!(error.to_string().contains("`split_by_punct`"), "{error}");
+}
+
 /// `tokenizer_config.json` overrules, as it does in `RobertaTokenizerFast`.
 #[test]
 fn add_prefix_space_is_heeded() {

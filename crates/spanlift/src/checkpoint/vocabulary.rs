@@ -106,6 +106,8 @@ struct Settings {
     strip_accents: Option<bool>,
     chinese: Option<bool>,
     prefix_space: Option<bool>,
+    /// DeBERTa's: words end at punctuation.
+    split_by_punct: bool,
     /// The class and its word splitter, where they are not BERT's.
     foreign: Option<Problem>,
     special: SpecialTokens,
@@ -120,6 +122,7 @@ impl Settings {
             strip_accents: None,
             chinese: None,
             prefix_space: None,
+            split_by_punct: false,
             foreign: None,
             special: SpecialTokens {
                 cls,
@@ -140,6 +143,7 @@ impl Settings {
             strip_accents: fields.flag("strip_accents", problems),
             chinese: fields.flag("tokenize_chinese_chars", problems),
             prefix_space: fields.flag("add_prefix_space", problems),
+            split_by_punct: fields.flag("split_by_punct", problems) == Some(true),
             foreign: foreign(&fields, names, problems),
             ..Self::of(names)
         };
@@ -196,6 +200,16 @@ fn whole(
     notes: &mut Vec<String>,
 ) -> Option<Tokenizer> {
     let mut fields = Fields::parse(TOKENIZER, bytes, problems)?;
+    let splits = |splitter: &Value| splitter.to_string().contains("\"Punctuation\"");
+    if settings.split_by_punct && !fields.get("pre_tokenizer").is_some_and(splits) {
+        problems.push(Problem::Field {
+            file: TOKENIZER_CONFIG,
+            field: "split_by_punct",
+            expected: format!("false, as {TOKENIZER} does not split there"),
+            got: String::from("true"),
+        });
+        return None;
+    }
     // Windows are made here, and nothing is put around or back together: parts that are not used are not read either.
     for unused in ["truncation", "padding", "post_processor", "decoder"] {
         fields.remove(unused);
