@@ -1,5 +1,5 @@
-//! DeepLIFT through a BERT question-answering encoder: a signed score for every token at every layer and head, exactly
-//! complete, from one backward walk.
+//! DeepLIFT through a question-answering encoder of the BERT family: a signed score for every token at every layer and
+//! head, exactly complete, from one backward walk.
 //!
 //! ```text
 //!       question, passage          config.json, model.safetensors, tokenizer.json | vocab.txt

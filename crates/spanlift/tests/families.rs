@@ -386,7 +386,6 @@ fn options_that_are_not_read_are_refused_by_name() {
         ("deberta-v2", "type_vocab_size", 1.into()),
         ("deberta-v2", "pos_att_type", serde_json::json!(["C2P"])),
         ("deberta-v2", "position_buckets", 1.into()),
-        ("deberta-v2", "max_relative_positions", 5.into()),
         ("mobilebert", "num_feedforward_networks", 65.into()),
         ("deberta-v2", "conv_kernel_size", 3.into()),
         ("deberta-v2", "attention_head_size", 4.into()),
@@ -406,14 +405,19 @@ fn options_that_are_not_read_are_refused_by_name() {
             .map(drop)
             .unwrap_err();
         let error = error.to_string();
-        // Too small a table is said of the buckets.
-        let field = match field {
-            "max_relative_positions" if error.contains("position_buckets") => "position_buckets",
-            field => field,
-        };
         let says = format!("config.json: `{field}`: expected ");
         assert!(error.contains(&says), "{case}: {error}");
     }
+    // A bucket must be left for the far distances: that is said of the buckets.
+    let small = copy("deberta-v2");
+    let path = small.path().join("config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["max_relative_positions"] = 5.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let error = load::<f32>(Source::Folder(small.path()))
+        .map(drop)
+        .unwrap_err();
+    assert!(error.to_string().contains("`position_buckets`"), "{error}");
     // The terms would be gone, their part in the scale not.
     let copy = copy("deberta-v2");
     let path = copy.path().join("config.json");
@@ -570,4 +574,20 @@ fn add_prefix_space_is_heeded() {
             .iter()
             .any(|note| note.contains("add_prefix_space"))
     );
+}
+
+/// Past a hundred problems the message ends with their number.
+#[test]
+fn a_list_of_problems_has_an_end() {
+    let copy = copy("mobilebert");
+    let path = copy.path().join("config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["num_feedforward_networks"] = 64.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let error = load::<f32>(Source::Folder(copy.path()))
+        .map(drop)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error.lines().count(), 102, "{error}");
+    assert!(error.ends_with(" more"), "{error}");
 }

@@ -1,8 +1,7 @@
 //! Windows over a passage that is longer than the model's input: `[CLS] question [SEP] passage window [SEP]`.
 //!
-//! With Q question tokens and N passage tokens, a window of at most M tokens holds C = M − Q − 3 passage tokens (− 4 with two
-//! separators). Window
-//! w begins at passage token w·T, where T = min(stride, C), so that no token falls between two windows; the last is
+//! With Q question tokens and N passage tokens, a window of at most M tokens holds C = M − Q − 3 passage tokens (M − Q − 4 with
+//! two separators). Window w begins at passage token w·T, where T = min(stride, C), so that no token falls between two windows; the last is
 //! the first one that reaches the end: 1 + ⌈(N − C)/T⌉ windows where N > C, otherwise one.
 
 use spanlift_explanation::{Part, Token, Window};

@@ -1,7 +1,8 @@
 //! What a forward pass keeps for the walk back: every activation a named field with its shape.
 //!
 //! Shapes: N tokens of all sequences, packed one behind the other; S those of one sequence; E embedding units, H hidden
-//! units, I units of a layer's blocks (H, but behind a bottleneck), F feed-forward units, A heads. Input and reference are two traces. Memory is linear in the layers.
+//! units, I units of a layer's blocks (H, but behind a bottleneck), F feed-forward units, A heads.
+//! Input and reference are two traces. Memory is linear in the layers.
 
 use crate::ops::attention::Head;
 use crate::ops::{Matrix, norm};
