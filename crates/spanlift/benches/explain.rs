@@ -17,7 +17,7 @@ use spanlift::attribute::rules::RESCALE;
 use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
 use spanlift::checkpoint::{Source, load};
 use spanlift::model::{Activation, Encoder, Family, Layout, forward};
-use spanlift::ops::product::{Threads, multiply};
+use spanlift::ops::product::multiply;
 use spanlift::ops::{Matrix, Real, embedding};
 
 const S: usize = 384;
@@ -164,24 +164,11 @@ fn products(encoder: &Encoder<f32>) -> (f64, f64) {
         let inputs: Vec<_> = (0..many).map(|_| (filled(m, k), filled(k, n))).collect();
         let run = || {
             let start = Instant::now();
-            if many == 1 {
+            inputs.par_iter().for_each(|(x, w)| {
                 let mut y = Matrix::<f32>::zeros(m, n);
-                multiply(
-                    y.view_mut(),
-                    false,
-                    1.0,
-                    inputs[0].0.view(),
-                    inputs[0].1.view(),
-                    Threads::All,
-                );
+                multiply(y.view_mut(), false, 1.0, x.view(), w.view());
                 black_box(y);
-            } else {
-                inputs.par_iter().for_each(|(x, w)| {
-                    let mut y = Matrix::<f32>::zeros(m, n);
-                    multiply(y.view_mut(), false, 1.0, x.view(), w.view(), Threads::One);
-                    black_box(y);
-                });
-            }
+            });
             start.elapsed().as_secs_f64()
         };
         seconds += times * median((0..9).map(|_| run()));

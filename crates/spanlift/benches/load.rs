@@ -255,7 +255,8 @@ fn check(encoder: &Encoder<f32>, dtype: Dtype) {
         else {
             panic!("a layer of BERT");
         };
-        let stacked = qkv.weight.data().chunks(H * H).zip(qkv.bias.chunks(H));
+        let weight = qkv.weight.matrix();
+        let stacked = weight.data().chunks(H * H).zip(qkv.bias.chunks(H));
         for ((weight, bias), part) in stacked.zip(["query", "key", "value"]) {
             is(weight, &name(&format!("attention.self.{part}.weight")));
             is(bias, &name(&format!("attention.self.{part}.bias")));
@@ -265,7 +266,10 @@ fn check(encoder: &Encoder<f32>, dtype: Dtype) {
             (&block.intermediate, "intermediate.dense"),
             (&block.output, "output.dense"),
         ] {
-            is(linear.weight.data(), &name(&format!("{part}.weight")));
+            is(
+                linear.weight.matrix().data(),
+                &name(&format!("{part}.weight")),
+            );
             is(&linear.bias, &name(&format!("{part}.bias")));
         }
         for (norm, part) in [
@@ -277,7 +281,10 @@ fn check(encoder: &Encoder<f32>, dtype: Dtype) {
             is(&norm.bias, &name(&format!("{part}.bias")));
         }
     }
-    is(encoder.qa_outputs.weight.data(), "qa_outputs.weight");
+    is(
+        encoder.qa_outputs.weight.matrix().data(),
+        "qa_outputs.weight",
+    );
     is(&encoder.qa_outputs.bias, "qa_outputs.bias");
 }
 

@@ -85,9 +85,13 @@ fn every_tensor_gets_to_its_place() {
             panic!("one block");
         };
         let qkv = qkv(layer);
-        assert_eq!((qkv.weight.rows(), qkv.weight.cols()), (3 * HIDDEN, HIDDEN));
+        assert_eq!(
+            (qkv.weight.outputs(), qkv.weight.inputs()),
+            (3 * HIDDEN, HIDDEN)
+        );
+        let stacked = qkv.weight.matrix();
         for (place, part) in ["query", "key", "value"].iter().enumerate() {
-            let rows = &qkv.weight.data()[place * HIDDEN * HIDDEN..(place + 1) * HIDDEN * HIDDEN];
+            let rows = &stacked.data()[place * HIDDEN * HIDDEN..(place + 1) * HIDDEN * HIDDEN];
             is(rows, &name(&format!("attention.self.{part}.weight")));
             let bias = &qkv.bias[place * HIDDEN..(place + 1) * HIDDEN];
             is(bias, &name(&format!("attention.self.{part}.bias")));
@@ -97,18 +101,21 @@ fn every_tensor_gets_to_its_place() {
             (&block.intermediate, "intermediate.dense"),
             (&block.output, "output.dense"),
         ] {
-            is(linear.weight.data(), &name(&format!("{part}.weight")));
+            is(
+                linear.weight.matrix().data(),
+                &name(&format!("{part}.weight")),
+            );
             is(&linear.bias, &name(&format!("{part}.bias")));
         }
         assert_eq!(
             (
-                block.intermediate.weight.rows(),
-                block.intermediate.weight.cols()
+                block.intermediate.weight.outputs(),
+                block.intermediate.weight.inputs()
             ),
             (6, 4)
         );
         assert_eq!(
-            (block.output.weight.rows(), block.output.weight.cols()),
+            (block.output.weight.outputs(), block.output.weight.inputs()),
             (4, 6)
         );
         for (norm, part) in [
@@ -120,7 +127,10 @@ fn every_tensor_gets_to_its_place() {
             is(&norm.bias, &name(&format!("{part}.bias")));
         }
     }
-    is(encoder.qa_outputs.weight.data(), "qa_outputs.weight");
+    is(
+        encoder.qa_outputs.weight.matrix().data(),
+        "qa_outputs.weight",
+    );
     is(&encoder.qa_outputs.bias, "qa_outputs.bias");
     assert_eq!(checkpoint.notes, [""; 0]);
 }
@@ -161,12 +171,10 @@ fn half_precision_is_widened() {
             Tiny::new().loaded().encoder,
             Tiny::of(dtype, WORDS.len()).loaded().encoder,
         );
+        let [of_wide, of_half] = [&wide, &half].map(|it| qkv(&it.layers[1]).weight.matrix());
         let pairs = [
             (positions(&wide), positions(&half)),
-            (
-                qkv(&wide.layers[1]).weight.data(),
-                qkv(&half.layers[1]).weight.data(),
-            ),
+            (of_wide.data(), of_half.data()),
             (&wide.qa_outputs.bias, &half.qa_outputs.bias),
         ];
         let mut rounded = 0;
@@ -223,9 +231,10 @@ fn f64_holds_the_same_numbers() {
     let single = load::<f32>(Source::Folder(folder.path())).unwrap().encoder;
     let double = load::<f64>(Source::Folder(folder.path())).unwrap().encoder;
     let (single, double) = (
-        qkv(&single.layers[0]).weight.data(),
-        qkv(&double.layers[0]).weight.data(),
+        qkv(&single.layers[0]).weight.matrix(),
+        qkv(&double.layers[0]).weight.matrix(),
     );
+    let (single, double) = (single.data(), double.data());
     assert!(single.iter().zip(double).all(|(x, y)| x.f64() == *y));
     assert_eq!(single.len(), double.len());
 }

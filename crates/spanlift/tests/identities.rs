@@ -21,6 +21,7 @@ use spanlift::model::{
     Activation, Encoder, Family, FeedForwardTrace, Layout, Norm, Projections, Trace, forward,
 };
 use spanlift::ops::contribution::Contribution;
+use spanlift::ops::product::Weights;
 use spanlift::ops::{Matrix, Real, embedding};
 use spanlift::{Explainer, Options};
 use spanlift_explanation::{Explanation, TargetKind};
@@ -204,7 +205,7 @@ fn traces(encoder: &Encoder<f64>, case: &Case) -> [Trace<f64>; 2] {
 /// The final hidden states' multipliers: u and v, read off the target's value on unit logits, times the head's rows.
 fn at_output(encoder: &Encoder<f64>, case: &Case) -> Vec<Vec<f64>> {
     let s = case.ids.len();
-    let weight = &encoder.qa_outputs.weight;
+    let weight = encoder.qa_outputs.weight.matrix();
     let unit = |i: usize, column: usize| {
         let mut logits = Matrix::zeros(s, 2);
         logits.row_mut(i)[column] = 1.0;
@@ -340,7 +341,7 @@ proptest! {
                     // NoNorm needs no ends.
                     m = through_norm(&bottleneck.output_norm, &[], &[], &m);
                     around = signs(&m, layer.resid_pre.row(i), layer0.resid_pre.row(i));
-                    let weight = &bottleneck.output.weight;
+                    let weight = bottleneck.output.weight.matrix();
                     m = (0..weight.cols()).map(|k| (0..m.len()).map(|h| m[h] * weight.row(h)[k]).sum()).collect();
                 }
                 let m = through_norm(&encoder.layers[last].feed_forwards[block].norm, &sum(mlp_x), &from, &m);
@@ -360,7 +361,7 @@ proptest! {
         let l = at.index(case.sizes.layers);
         let Some(block) = encoder.layers[l].feed_forwards.last_mut() else { unreachable!() };
         let output = &mut block.output;
-        output.weight.data_mut().fill(0.0);
+        output.weight = Weights::of(&Matrix::zeros(output.weight.outputs(), output.weight.inputs()));
         output.bias.fill(0.0);
         for preset in PRESETS.into_iter().filter(|preset| preset.complete) {
             let a = run(&encoder, &case, preset);
@@ -515,8 +516,9 @@ proptest! {
             };
             let moved: Vec<f64> = bias.to_vec();
             bias.fill(0.0);
+            let weight = layer.attention_output.weight.matrix();
             for (out, bias) in layer.attention_output.bias.iter_mut().enumerate() {
-                let row = layer.attention_output.weight.row(out);
+                let row = weight.row(out);
                 *bias += row.iter().zip(&moved).map(|(w, v)| w * v).sum::<f64>();
             }
         }

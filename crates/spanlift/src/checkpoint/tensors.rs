@@ -7,6 +7,7 @@ use super::config::Sizes;
 use super::family::Names;
 use super::weights::{self, Found, Named, Tensor};
 use crate::model::{LayerNorm, Linear};
+use crate::ops::product::Weights;
 use crate::ops::{Matrix, Real};
 
 /// What an encoder's tensors begin with in a file that holds an encoder alone, without its family's prefix.
@@ -134,6 +135,7 @@ impl<'a> Tensors<'a> {
     pub(super) fn unbiased<T: Real>(&mut self, name: &str, out: Side, into: Side) -> Linear<T> {
         let weight = self.table(name, out, into);
         let bias = vec![T::ZERO; weight.rows()];
+        let weight = Weights::of(&weight);
         Linear { weight, bias }
     }
 
@@ -181,12 +183,13 @@ impl<'a> Tensors<'a> {
                 rest = behind;
             }
         }
+        let weight = Weights::of(&weight);
         Linear { weight, bias }
     }
 
     fn any_linear<T: Real>(&mut self, name: &str, out: Side, into: Side) -> Linear<T> {
         Linear {
-            weight: self.matrix(&format!("{name}.weight"), out, into),
+            weight: Weights::of(&self.matrix(&format!("{name}.weight"), out, into)),
             bias: self
                 .take(&format!("{name}.bias"), &[out])
                 .unwrap_or_default(),

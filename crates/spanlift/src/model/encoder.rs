@@ -7,6 +7,7 @@
 
 use super::Family;
 use crate::ops::Matrix;
+use crate::ops::product::Weights;
 use crate::ops::relative::Relative;
 
 /// The function between the two linear maps of the feed-forward block.
@@ -51,7 +52,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear<T> {
     /// W; (out, in).
-    pub weight: Matrix<T>,
+    pub weight: Weights<T>,
     /// b; (out).
     pub bias: Vec<T>,
 }

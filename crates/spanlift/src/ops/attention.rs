@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::product::{Threads, View, ViewMut, multiply};
+use super::product::{View, ViewMut, multiply};
 use super::relative::{self, Relative};
 use super::rows::vectorised;
 use super::softmax;
@@ -116,7 +116,7 @@ pub fn forward<T: Real>(
                 columns.of(qkv, rows, 2),
             );
             let scale = scale(width, relative);
-            multiply(log_probs.view_mut(), false, scale, q, k.t(), Threads::One);
+            multiply(log_probs.view_mut(), false, scale, q, k.t());
             if let Some(relative) = relative {
                 relative::forward(relative, columns.own(), [q, k], scale, &mut log_probs);
             }
@@ -124,7 +124,7 @@ pub fn forward<T: Real>(
             for i in 0..s {
                 softmax::forward(log_probs.row_mut(i), probs.row_mut(i));
             }
-            multiply(ctx, false, T::ONE, probs.view(), v, Threads::One);
+            multiply(ctx, false, T::ONE, probs.view(), v);
             Head { probs, log_probs }
         })
         .collect();
@@ -193,14 +193,7 @@ fn head<T: Real>(
     let (q, k, v) = (mean(0), mean(1), mean(2));
     let p = half_sum(a.heads[at].probs.view(), b.heads[at].probs.view());
     let mut m_p = Matrix::zeros(s, s);
-    multiply(
-        m_p.view_mut(),
-        false,
-        T::ONE,
-        m_o,
-        v.view().t(),
-        Threads::One,
-    );
+    multiply(m_p.view_mut(), false, T::ONE, m_o, v.view().t());
     let mut m_s = m_p.clone();
     let mut scratch = vec![T::ZERO; s];
     let [a, b] = pairs.softmax.map(|pass| &pass.heads[at]);
@@ -218,12 +211,12 @@ fn head<T: Real>(
     if let (Some(mut m_q), Some(mut m_k), Some(m_v)) = (blocks.next(), blocks.next(), blocks.next())
     {
         let (on_q, on_k) = (m_q.again(), m_k.again());
-        multiply(on_q, false, scale, m_s.view(), k.view(), Threads::One);
-        multiply(on_k, false, scale, m_s.view().t(), q.view(), Threads::One);
+        multiply(on_q, false, scale, m_s.view(), k.view());
+        multiply(on_k, false, scale, m_s.view().t(), q.view());
         if let Some(relative) = relative {
             relative::multiplier(relative, columns.own(), &m_s, scale, [m_q, m_k]);
         }
-        multiply(m_v, false, T::ONE, p.view().t(), m_o, Threads::One);
+        multiply(m_v, false, T::ONE, p.view().t(), m_o);
     }
     (m_p, centres)
 }
@@ -251,14 +244,7 @@ fn edge_scores<T: Real>(
         }
     }
     let mut content = Matrix::zeros(s, s);
-    multiply(
-        content.view_mut(),
-        false,
-        T::ONE,
-        m_o,
-        change.view().t(),
-        Threads::One,
-    );
+    multiply(content.view_mut(), false, T::ONE, m_o, change.view().t());
     let mut pattern = m_p.clone();
     let ([a, b], [p, p0]) = (pairs.product, pairs.change);
     for i in 0..s {

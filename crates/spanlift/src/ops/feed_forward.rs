@@ -9,7 +9,6 @@
 //! Shapes: y (S, H), u, g (S, F), W (F, H).
 
 use super::activation::{slope, value};
-use super::product::{Threads, multiply};
 use super::rows::{each_row, vectorised};
 use super::{Matrix, Real};
 use crate::model::{Activation, Linear};
@@ -23,12 +22,7 @@ pub fn multiplier<T: Real>(
     mut m_g: Matrix<T>,
 ) -> Matrix<T> {
     let (rows, hidden, units) = (y.rows(), y.cols(), u.cols());
-    let mut size = Matrix::zeros(units, hidden); // |W|
-    each_row(&mut size, |unit, size| {
-        for (size, w) in size.iter_mut().zip(linear.weight.row(unit)) {
-            *size = w.abs();
-        }
-    });
+    let size = linear.weight.absolute(); // |W|
     let mut step = Matrix::zeros(rows, hidden); // |Δy|
     each_row(&mut step, |i, step| {
         for (k, step) in step.iter_mut().enumerate() {
@@ -36,14 +30,9 @@ pub fn multiplier<T: Real>(
         }
     });
     let mut push = Matrix::zeros(rows, units); // |Δy||W|ᵀ, then M⁺ − M⁻
-    multiply(
-        push.view_mut(),
-        false,
-        T::ONE,
-        step.view(),
-        size.view().t(),
-        Threads::All,
-    );
+    let none = vec![T::ZERO; units];
+    let done = |_, _, _: &mut [T]| ();
+    size.down(step.view(), &none, push.view_mut(), done);
 
     // Rows of (m_g, push) become rows of (M⁺ + M⁻, M⁺ − M⁻).
     let mut difference: Vec<&mut [T]> = push.data_mut().chunks_exact_mut(units).collect();
@@ -52,14 +41,8 @@ pub fn multiplier<T: Real>(
     });
 
     let mut m_y = Matrix::zeros(rows, hidden);
-    multiply(
-        m_y.view_mut(),
-        false,
-        T::of(0.5),
-        push.view(),
-        size.view(),
-        Threads::All,
-    );
+    let half = T::of(0.5);
+    size.back(push.view(), false, half, m_y.view_mut());
     each_row(&mut m_y, |i, m| {
         for (k, m) in m.iter_mut().enumerate() {
             let d = y.row(i)[k] - y0.row(i)[k];
@@ -70,14 +53,7 @@ pub fn multiplier<T: Real>(
             }
         }
     });
-    multiply(
-        m_y.view_mut(),
-        true,
-        T::of(0.5),
-        m_g.view(),
-        linear.weight.view(),
-        Threads::All,
-    );
+    linear.weight.back(m_g.view(), true, half, m_y.view_mut());
     m_y
 }
 
@@ -117,6 +93,7 @@ fn halves<T: Real>(f: Activation, u: T, u0: T, push: T) -> (T, T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::product::Weights;
     use crate::ops::{activation, linear};
 
     fn wave(n: usize, a: f64, size: f64) -> Vec<f64> {
@@ -133,7 +110,7 @@ mod tests {
             .collect();
         (
             Linear {
-                weight: Matrix::from_vec(f, h, wave(f * h, 3.0, 0.8)),
+                weight: Weights::of(&Matrix::from_vec(f, h, wave(f * h, 3.0, 0.8))),
                 bias: wave(f, 4.0, 0.2),
             },
             Matrix::from_vec(s, h, y),
@@ -149,11 +126,12 @@ mod tests {
         y0: &Matrix<f64>,
         m_g: &Matrix<f64>,
     ) -> Matrix<f64> {
+        let weight = linear.weight.matrix();
         let gelu = |u: f64| 0.5 * u * libm::erfc(-u / std::f64::consts::SQRT_2);
         let mut m_y = Matrix::zeros(y.rows(), y.cols());
         for i in 0..y.rows() {
-            for unit in 0..linear.weight.rows() {
-                let w = linear.weight.row(unit);
+            for unit in 0..linear.weight.outputs() {
+                let w = weight.row(unit);
                 let terms: Vec<f64> = (0..y.cols())
                     .map(|k| w[k] * (y.row(i)[k] - y0.row(i)[k]))
                     .collect();
@@ -230,7 +208,7 @@ mod tests {
         for at in -40..=40 {
             let u0 = f64::from(at) * 0.125;
             let unit = Linear {
-                weight: Matrix::from_vec(1, 2, vec![T::ONE; 2]),
+                weight: Weights::of(&Matrix::from_vec(1, 2, vec![T::ONE; 2])),
                 bias: vec![T::of(u0)],
             };
             let (u, u_ref) = (linear::forward(&unit, &y), linear::forward(&unit, &y0));

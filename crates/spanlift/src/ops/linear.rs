@@ -4,50 +4,30 @@
 //!
 //! Shapes: x (S, in), W (out, in), b (out), y (S, out).
 
-use super::product::{Threads, multiply};
-use super::rows::each_row;
 use super::{Matrix, Real};
 use crate::model::Linear;
 
 /// y (S, out).
 pub fn forward<T: Real>(linear: &Linear<T>, x: &Matrix<T>) -> Matrix<T> {
-    let mut y = Matrix::zeros(x.rows(), linear.weight.rows());
-    each_row(&mut y, |_, y| y.copy_from_slice(&linear.bias));
-    multiply(
-        y.view_mut(),
-        true,
-        T::ONE,
-        x.view(),
-        linear.weight.view().t(),
-        Threads::All,
-    );
+    let mut y = Matrix::zeros(x.rows(), linear.weight.outputs());
+    let done = |_, _, _: &mut [T]| ();
+    let (weight, bias) = (&linear.weight, &linear.bias);
+    weight.down(x.view(), bias, y.view_mut(), done);
     y
 }
 
 /// m_x (S, in).
 pub fn multiplier<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>) -> Matrix<T> {
-    let mut m_x = Matrix::zeros(m_y.rows(), linear.weight.cols());
-    multiply(
-        m_x.view_mut(),
-        false,
-        T::ONE,
-        m_y.view(),
-        linear.weight.view(),
-        Threads::All,
-    );
+    let mut m_x = Matrix::zeros(m_y.rows(), linear.weight.inputs());
+    linear
+        .weight
+        .back(m_y.view(), false, T::ONE, m_x.view_mut());
     m_x
 }
 
 /// m_x ← m_x + m_y·W: a branch that joins others at x.
 pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>, m_x: &mut Matrix<T>) {
-    multiply(
-        m_x.view_mut(),
-        true,
-        T::ONE,
-        m_y.view(),
-        linear.weight.view(),
-        Threads::All,
-    );
+    linear.weight.back(m_y.view(), true, T::ONE, m_x.view_mut());
 }
 
 /// (y₁ … yₙ): maps of equally many outputs, each of its own input; (S, n·out).
@@ -57,17 +37,12 @@ pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>, m_x: &mut M
 /// Where the maps have not equally many outputs, or the inputs not equally many rows.
 pub fn side_by_side<T: Real, const N: usize>(maps: [(&Linear<T>, &Matrix<T>); N]) -> Matrix<T> {
     let rows = maps.first().map_or(0, |(_, x)| x.rows());
-    let biases: Vec<T> = maps
-        .iter()
-        .flat_map(|(map, _)| &map.bias)
-        .copied()
-        .collect();
-    let mut y = Matrix::zeros(rows, biases.len());
-    each_row(&mut y, |_, y| y.copy_from_slice(&biases));
+    let outputs = maps.first().map_or(0, |(map, _)| map.weight.outputs());
+    let mut y = Matrix::zeros(rows, N * outputs);
     let blocks = y.view_mut().blocks(&[0, rows], N);
     for ((map, x), block) in maps.into_iter().zip(blocks) {
-        let weight = map.weight.view().t();
-        multiply(block, true, T::ONE, x.view(), weight, Threads::All);
+        let done = |_, _, _: &mut [T]| ();
+        map.weight.down(x.view(), &map.bias, block, done);
     }
     y
 }
@@ -79,22 +54,22 @@ pub fn multiplier_from<T: Real>(
     part: usize,
     m_x: &mut Matrix<T>,
 ) {
-    let width = linear.weight.rows();
+    let width = linear.weight.outputs();
     let part = m_y
         .view()
         .block(0..m_y.rows(), part * width..(part + 1) * width);
-    let weight = linear.weight.view();
-    multiply(m_x.view_mut(), true, T::ONE, part, weight, Threads::All);
+    linear.weight.back(part, true, T::ONE, m_x.view_mut());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::product::Weights;
 
     #[test]
     fn a_small_case_by_hand() {
         let linear = Linear {
-            weight: Matrix::from_vec(2, 3, vec![1.0, 2.0, 0.0, -1.0, 0.0, 3.0]),
+            weight: Weights::of(&Matrix::from_vec(2, 3, vec![1.0, 2.0, 0.0, -1.0, 0.0, 3.0])),
             bias: vec![0.5, -0.5],
         };
         let x = Matrix::from_vec(1, 3, vec![2.0, -1.0, 1.0]);
@@ -111,11 +86,11 @@ mod tests {
     #[test]
     fn maps_side_by_side_go_back_each_to_its_own() {
         let one = Linear {
-            weight: Matrix::from_vec(1, 2, vec![2.0, -1.0]),
+            weight: Weights::of(&Matrix::from_vec(1, 2, vec![2.0, -1.0])),
             bias: vec![0.5],
         };
         let other = Linear {
-            weight: Matrix::from_vec(1, 1, vec![3.0]),
+            weight: Weights::of(&Matrix::from_vec(1, 1, vec![3.0])),
             bias: vec![-1.0],
         };
         let x = Matrix::from_vec(2, 2, vec![1.0, 2.0, 3.0, 4.0]);

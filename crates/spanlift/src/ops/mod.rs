@@ -10,7 +10,7 @@
 //! | [`softmax`] | 5 |
 //! | [`layer_norm`] | 6; [`norm`] is that or rule 1 |
 //!
-//! All take and give [`Matrix`]; [`product`] alone knows `gemm`.
+//! All take and give [`Matrix`]; [`product`] is what most of the time goes into.
 
 pub mod activation;
 pub mod attention;

@@ -5,11 +5,13 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::elementary;
+use super::product::Kernel;
 
 /// `f32` or `f64`. In `f32` the exponential and the normal distribution are branch-free, so that loops over them
 /// run in vector registers; in `f64` they are `libm`'s, to the last digit.
 pub trait Real:
     sealed::Sealed
+    + Kernel
     + Copy
     + Default
     + Debug
@@ -69,7 +71,7 @@ pub trait Real:
 }
 
 mod sealed {
-    /// `gemm` multiplies these two types and would panic on another.
+    /// The loops are written for these two types.
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::product::{Threads, View, ViewMut, multiply};
+use super::product::{View, ViewMut, multiply};
 use super::{Matrix, Real};
 
 /// The projected tables of one layer. At least one of the two is there.
@@ -81,7 +81,7 @@ pub(super) fn forward<T: Real>(
     let of = |table: &Matrix<T>, x: View<'_, T>| {
         let mut terms = Matrix::zeros(s, table.rows());
         let table = table.view().block(0..table.rows(), columns.clone());
-        multiply(terms.view_mut(), false, scale, x, table.t(), Threads::One);
+        multiply(terms.view_mut(), false, scale, x, table.t());
         terms
     };
     if let Some(key) = &relative.key {
@@ -122,7 +122,7 @@ pub(super) fn multiplier<T: Real>(
             }
         }
         let table = table.view().block(0..table.rows(), columns.clone());
-        multiply(m, true, scale, sums.view(), table, Threads::One);
+        multiply(m, true, scale, sums.view(), table);
     };
     if let Some(key) = &relative.key {
         onto(m_q, key, &|i, _| i);

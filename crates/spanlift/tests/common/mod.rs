@@ -6,6 +6,7 @@ use spanlift::model::{
     Activation, Bottleneck, Config, Embeddings, Encoder, Family, FeedForward, Layer, LayerNorm,
     Linear, Norm, Projections,
 };
+use spanlift::ops::product::Weights;
 use spanlift::ops::relative::{Buckets, Relative};
 use spanlift::ops::{Matrix, Real};
 
@@ -37,7 +38,7 @@ fn matrix<T: Real>(rng: &mut impl Rng, rows: usize, cols: usize, size: f64) -> M
 fn linear<T: Real>(rng: &mut impl Rng, out: usize, input: usize, size: f64) -> Linear<T> {
     let scale = size / (input as f64).sqrt();
     Linear {
-        weight: matrix(rng, out, input, scale),
+        weight: Weights::of(&matrix(rng, out, input, scale)),
         bias: uniform(rng, out, 0.3),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Sizes, Tensors};
 use crate::model::Linear;
+use crate::ops::product::Weights;
 use crate::ops::relative::Relative;
 use crate::ops::{Matrix, Real, layer_norm, linear};
 
@@ -47,7 +48,7 @@ pub(super) fn read<T: Real>(
             )
         };
         // What does not fit is a problem already.
-        if map.weight.cols() == table.cols() && map.weight.rows() == map.bias.len() {
+        if map.weight.inputs() == table.cols() && map.weight.outputs() == map.bias.len() {
             linear::forward(&map, table)
         } else {
             Matrix::zeros(0, 0)
@@ -64,14 +65,12 @@ pub(super) fn read<T: Real>(
 
 /// Queries (0) or keys (1) of the joint map. Something empty where it is no joint map, which is a problem already.
 fn part_of<T: Real>(qkv: &Linear<T>, part: usize) -> Linear<T> {
-    let (rows, cols) = (qkv.weight.rows() / 3, qkv.weight.cols());
+    let (rows, cols) = (qkv.weight.outputs() / 3, qkv.weight.inputs());
+    let weight = qkv.weight.matrix();
+    let own = part * rows * cols..(part + 1) * rows * cols;
     let bias = qkv.bias.get(part * rows..(part + 1) * rows);
     Linear {
-        weight: Matrix::from_vec(
-            rows,
-            cols,
-            qkv.weight.data()[part * rows * cols..(part + 1) * rows * cols].to_vec(),
-        ),
+        weight: Weights::of(&Matrix::from_vec(rows, cols, weight.data()[own].to_vec())),
         bias: bias.unwrap_or_default().to_vec(),
     }
 }

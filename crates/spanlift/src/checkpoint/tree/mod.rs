@@ -14,6 +14,7 @@ use super::weights::Found;
 use crate::model::{
     Config, Embeddings, Encoder, Family, FeedForward, Layer, Linear, Norm, Projections,
 };
+use crate::ops::product;
 use crate::ops::{Matrix, Real};
 
 /// An [`Encoder`] without its config.
@@ -213,7 +214,7 @@ fn head<T: Real>(tensors: &mut Tensors<'_>, hidden: Side) -> Linear<T> {
     let file = tensors.file.to_owned();
     tensors.problems.push(Problem::NoHead { file });
     Linear {
-        weight: Matrix::from_vec(0, 0, Vec::new()),
+        weight: product::Weights::of(&Matrix::zeros(0, 0)),
         bias: Vec::new(),
     }
 }

@@ -1,13 +1,22 @@
 //! Y ← β·Y + α·A·B, the product that nearly all the time goes into, over views of matrices.
 //!
-//! The only file that knows the `gemm` crate. A view is a rectangle with strides, so that a head's columns, a
-//! sequence's rows and a transpose cost nothing. Threads are rayon's: one pool, whichever is current.
+//! A view is a rectangle with strides, so that a head's columns, a sequence's rows and a transpose cost nothing.
+//! [`multiply`] takes any two, on the thread that calls it; [`Weights`] are those of a linear map, packed once, and
+//! spread over the pool (rayon's, whichever is current).
 #![allow(unsafe_code)]
+
+mod kernel;
+mod weights;
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::{Matrix, Real};
+pub use kernel::Kernel;
+use kernel::{Job, JobOf};
+pub use weights::Weights;
 
 /// A rectangle of a matrix, read.
 #[derive(Clone, Copy, Debug)]
@@ -198,15 +207,6 @@ impl<'a, T: Copy> ViewMut<'a, T> {
     }
 }
 
-/// How much of the pool one product may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threads {
-    /// The calling thread alone: for products that are themselves spread over the pool.
-    One,
-    /// The whole current pool.
-    All,
-}
-
 /// Y ← α·A·B, or with `accumulate` Y ← Y + α·A·B. Shapes: A (m, k), B (k, n), Y (m, n).
 ///
 /// # Panics
@@ -218,7 +218,6 @@ pub fn multiply<T: Real>(
     alpha: T,
     a: View<'_, T>,
     b: View<'_, T>,
-    threads: Threads,
 ) {
     assert!(
         y.rows == a.rows && y.cols == b.cols && a.cols == b.rows,
@@ -230,34 +229,63 @@ pub fn multiply<T: Real>(
         y.rows,
         y.cols
     );
-    let parallelism = match threads {
-        Threads::One => gemm::Parallelism::None,
-        Threads::All => gemm::Parallelism::Rayon(0),
-    };
-    // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, which check), no
-    // other view reaches what `y` writes, and the shapes fit.
+    let panels = pack(b, false);
+    // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, which check), no other view
+    // reaches what `y` writes, and the shapes fit.
     unsafe {
-        gemm::gemm(
-            y.rows,
-            y.cols,
-            a.cols,
-            y.start,
-            1,
-            y.row_stride as isize,
-            accumulate,
-            a.start,
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.start,
-            b.col_stride as isize,
-            b.row_stride as isize,
-            T::ONE,
+        T::run(&JobOf(Job {
+            rows: y.rows,
+            cols: y.cols,
+            inner: a.cols,
+            a: a.start,
+            a_strides: [a.row_stride as isize, a.col_stride as isize],
+            b: panels.as_ptr(),
+            y: y.start,
+            y_strides: [y.row_stride as isize, 1],
             alpha,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+            accumulate,
+        }));
+    }
+}
+
+/// B (k, n) in panels of its columns, the last filled up with zeros; over the pool where asked.
+fn pack<T: Real>(b: View<'_, T>, pool: bool) -> Vec<T> {
+    let mut panels = vec![T::ZERO; b.cols.div_ceil(T::PANEL) * b.rows * T::PANEL];
+    if panels.is_empty() {
+        return panels;
+    }
+    let one = |(panel, to): (usize, &mut [T])| {
+        let first = panel * T::PANEL;
+        pack_panel(b, first..b.cols.min(first + T::PANEL), to);
+    };
+    let size = b.rows * T::PANEL;
+    if pool {
+        panels.par_chunks_mut(size).enumerate().for_each(one);
+    } else {
+        panels.chunks_mut(size).enumerate().for_each(one);
+    }
+    panels
+}
+
+fn pack_panel<T: Real>(b: View<'_, T>, cols: Range<usize>, to: &mut [T]) {
+    let b = b.block(0..b.rows, cols);
+    if b.col_stride == 1 {
+        for (k, to) in to.chunks_exact_mut(T::PANEL).enumerate() {
+            to[..b.cols].copy_from_slice(b.row(k));
+        }
+        return;
+    }
+    // Columns of B that are rows in memory: some of each at a time, so that both sides stay in the cache.
+    const STEP: usize = 16;
+    let b = b.t();
+    for from in (0..b.cols).step_by(STEP) {
+        let to = &mut to[from * T::PANEL..];
+        for c in 0..b.rows {
+            let from = b.block(c..c + 1, from..b.cols.min(from + STEP)).row(0);
+            for (k, &x) in from.iter().enumerate() {
+                to[k * T::PANEL + c] = x;
+            }
+        }
     }
 }
 
@@ -297,7 +325,6 @@ mod tests {
                 0.5,
                 a.view().block(rows, 2..8),
                 b.view().block(1..7, 1..7),
-                Threads::One,
             );
         }
         let right: Vec<Vec<f64>> = (1..7).map(|k| b.row(k)[1..7].to_vec()).collect();
@@ -323,12 +350,117 @@ mod tests {
                 0.5,
                 a.view().block(0..7, 2..8),
                 turned.view().t().block(1..7, 1..7),
-                Threads::All,
             );
         }
         for i in 0..7 {
             for j in 0..6 {
                 assert!((y6.row(i)[j] - 2.0 * want[i][j]).abs() < 1e-14);
+            }
+        }
+    }
+
+    /// Every tile, and every way in which a block, a panel or a tile can end early.
+    #[test]
+    fn all_sizes_multiply_like_three_loops() {
+        fn check<T: Real>(m: usize, k: usize, n: usize, epsilon: f64) {
+            let bound = epsilon * 16.0 * (k + 10) as f64;
+            let of = |rows, cols, from: f64| {
+                let wave = (0..rows * cols).map(|i| T::of((from + 1.7 * i as f64).sin()));
+                Matrix::from_vec(rows, cols, wave.collect())
+            };
+            let (x, w, bias) = (of(m, k, 1.0), of(n, k, 2.0), of(1, n, 3.0));
+            let weights = Weights::of(&w);
+            assert_eq!(weights.matrix(), w);
+            let mut y = Matrix::zeros(m, n);
+            let done = |_, _, y: &mut [T]| y.iter_mut().for_each(|y| *y = -*y);
+            weights.down(x.view(), bias.data(), y.view_mut(), done);
+            let mut m_x = of(m, k, 4.0);
+            let before = m_x.clone();
+            weights.back(y.view(), true, T::of(0.5), m_x.view_mut());
+            let mut plain = Matrix::zeros(m, n);
+            multiply(plain.view_mut(), false, T::ONE, x.view(), w.view().t());
+            for i in 0..m {
+                for j in 0..n {
+                    let sum = (0..k)
+                        .map(|l| x.row(i)[l].f64() * w.row(j)[l].f64())
+                        .sum::<f64>();
+                    let got = [
+                        plain.row(i)[j].f64(),
+                        -y.row(i)[j].f64() - bias.row(0)[j].f64(),
+                    ];
+                    assert!(
+                        got.iter().all(|got| (got - sum).abs() < bound),
+                        "{m} {k} {n}: {got:?} {sum}"
+                    );
+                }
+                for l in 0..k {
+                    let sum = (0..n)
+                        .map(|j| y.row(i)[j].f64() * w.row(j)[l].f64())
+                        .sum::<f64>();
+                    let want = before.row(i)[l].f64() + 0.5 * sum;
+                    let got = m_x.row(i)[l].f64();
+                    assert!(
+                        (got - want).abs() < bound * (n + k) as f64,
+                        "back {m} {k} {n}: {got} {want}"
+                    );
+                }
+            }
+        }
+        for (m, k, n) in [
+            (1, 1, 1),
+            (2, 3, 2),
+            (5, 40, 33),
+            (12, 32, 32),
+            (13, 31, 65),
+            (31, 65, 17),
+            (193, 7, 130),
+            (3, 769, 5),
+            (9, 1600, 40),
+            (40, 12, 900),
+            (4, 0, 3),
+        ] {
+            check::<f32>(m, k, n, f64::from(f32::EPSILON));
+            check::<f64>(m, k, n, f64::EPSILON);
+        }
+    }
+
+    /// A row's numbers do not depend on the rows beside it, nor on the number of threads: to the bit.
+    #[test]
+    fn neighbours_and_threads_change_no_bit() {
+        let of = |rows: usize, cols: usize, from: f32| {
+            let wave = (0..rows * cols).map(|i| (from + 1.7 * i as f32).sin());
+            Matrix::from_vec(rows, cols, wave.collect())
+        };
+        let (x, weights, bias) = (
+            of(205, 800, 1.0),
+            Weights::of(&of(300, 800, 2.0)),
+            of(1, 300, 3.0),
+        );
+        let both = |rows: Range<usize>, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let mut y = Matrix::zeros(rows.len(), 300);
+            let mut m_x = Matrix::zeros(rows.len(), 800);
+            pool.install(|| {
+                let done = |_, _, _: &mut [f32]| ();
+                weights.down(
+                    x.view().block(rows, 0..800),
+                    bias.data(),
+                    y.view_mut(),
+                    done,
+                );
+                weights.back(y.view(), false, 1.0, m_x.view_mut());
+            });
+            (y, m_x)
+        };
+        let (y, m_x) = both(0..205, 1);
+        assert_eq!(both(0..205, 3), (y.clone(), m_x.clone()));
+        for rows in [0..1, 7..20, 190..205, 33..100] {
+            let (part, back) = both(rows.clone(), 2);
+            for (at, i) in rows.enumerate() {
+                assert_eq!((part.row(at), back.row(at)), (y.row(i), m_x.row(i)), "{i}");
             }
         }
     }
@@ -343,7 +475,6 @@ mod tests {
             1.0,
             a.view(),
             a.view(),
-            Threads::One,
         );
     }
 }

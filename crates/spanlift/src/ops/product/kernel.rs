@@ -1,0 +1,261 @@
+//! The loops of a product, for one thread: Y ← [Y +] α·A·B in tiles that stay in registers.
+//!
+//! B comes in panels of [`Kernel::PANEL`] columns, a panel's row behind the other, so that a step of the inner loop
+//! loads neighbouring vectors; of A one number at a time is spread over a vector. A tile of 12 × 2 vectors (6 × 2 where
+//! the machine has 16 vector registers) takes all of them but a few. The inner dimension is cut into blocks that
+//! the caches hold.
+//!
+//! Each number of Y is summed in the order of k, block by block, whatever tile it falls into: it depends on nothing but
+//! its row of A and its column of B, so not on the batch, the threads or the width of the machine's vectors.
+#![allow(unsafe_code)]
+
+use pulp::{Simd, WithSimd};
+
+/// Bytes of a panel's row: four AVX2 vectors, two of AVX-512.
+const PANEL_BYTES: usize = 128;
+/// Bytes of one column of A, or one panel column of B, in a block of the inner dimension.
+const BLOCK_BYTES: usize = 3072;
+/// Vectors of a tile's row.
+const VECTORS: usize = 2;
+
+/// A product of one thread. Shapes: A (rows, inner), B (inner, cols), Y (rows, cols).
+#[derive(Clone, Copy)]
+pub(super) struct Job<T> {
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) inner: usize,
+    pub(super) a: *const T,
+    /// Elements from a row of A to the next, and from a column.
+    pub(super) a_strides: [isize; 2],
+    /// Panels of B, each `inner` rows of [`Kernel::PANEL`]; the last filled up.
+    pub(super) b: *const T,
+    pub(super) y: *mut T,
+    /// Elements from a row of Y to the next, and from a column.
+    pub(super) y_strides: [isize; 2],
+    pub(super) alpha: T,
+    pub(super) accumulate: bool,
+}
+
+/// A number type with such loops.
+pub trait Kernel: Sized {
+    /// Columns of a panel.
+    const PANEL: usize = PANEL_BYTES / size_of::<Self>();
+    /// Rows of a block of the inner dimension.
+    const BLOCK: usize = BLOCK_BYTES / size_of::<Self>();
+
+    /// Runs the job.
+    ///
+    /// # Safety
+    ///
+    /// What the job's pointers reach under its shapes and strides is theirs: A and B can be read, Y can be written and
+    /// nobody else touches it.
+    #[doc(hidden)]
+    unsafe fn run(job: &JobOf<Self>);
+}
+
+/// A [`Job`], as the trait names it.
+#[doc(hidden)]
+pub struct JobOf<T>(pub(super) Job<T>);
+
+/// Vectors of `Self` under the instruction set `S`.
+trait Lanes<S: Simd>: Copy {
+    type Vector: Copy;
+    const ZERO: Self;
+    fn splat(simd: S, x: Self) -> Self::Vector;
+    fn mul_add(simd: S, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    fn mul(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn add(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn scaled(y: Option<Self>, alpha: Self, sum: Self) -> Self;
+}
+
+macro_rules! kernel {
+    ($t:ident, $vector:ident, $splat:ident, $mul_add:ident, $mul:ident, $add:ident) => {
+        impl<S: Simd> Lanes<S> for $t {
+            type Vector = S::$vector;
+            const ZERO: Self = 0.0;
+            #[inline(always)]
+            fn splat(simd: S, x: Self) -> Self::Vector {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn mul_add(simd: S, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn mul(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn add(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn scaled(y: Option<Self>, alpha: Self, sum: Self) -> Self {
+                match y {
+                    Some(y) => y + alpha * sum,
+                    None => alpha * sum,
+                }
+            }
+        }
+
+        impl WithSimd for &JobOf<$t> {
+            type Output = ();
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                // SAFETY: `Kernel::run`'s caller vouches for the job.
+                unsafe {
+                    // 32 vector registers with AVX-512 and NEON, 16 with AVX2.
+                    match size_of::<S::$vector>() {
+                        32 => blocks::<S, $t, 6>(simd, &self.0),
+                        _ => blocks::<S, $t, 12>(simd, &self.0),
+                    }
+                }
+            }
+        }
+
+        impl Kernel for $t {
+            unsafe fn run(job: &JobOf<Self>) {
+                pulp::Arch::new().dispatch(job);
+            }
+        }
+    };
+}
+kernel!(f32, f32s, splat_f32s, mul_add_f32s, mul_f32s, add_f32s);
+kernel!(f64, f64s, splat_f64s, mul_add_f64s, mul_f64s, add_f64s);
+
+/// # Safety
+///
+/// As for [`Kernel::run`].
+#[inline(always)]
+unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(simd: S, job: &Job<T>) {
+    let width = VECTORS * size_of::<T::Vector>() / size_of::<T>();
+    let mut from = 0;
+    // An empty inner dimension still writes zeros.
+    while from < job.inner || from == 0 {
+        let inner = T::BLOCK.min(job.inner - from);
+        let accumulate = job.accumulate || from > 0;
+        let mut col = 0;
+        while col < job.cols {
+            let panel = col / T::PANEL;
+            let mut row = 0;
+            while row < job.rows {
+                let left = job.rows - row;
+                // SAFETY: the three lie inside A, B and Y, by the job's shapes.
+                let (a, b, y) = unsafe {
+                    let a = job.a.offset(row as isize * job.a_strides[0]);
+                    let b = job.b.add((panel * job.inner + from) * T::PANEL);
+                    let y = job.y.offset(row as isize * job.y_strides[0]);
+                    (
+                        a.offset(from as isize * job.a_strides[1]),
+                        b.add(col % T::PANEL),
+                        y.offset(col as isize * job.y_strides[1]),
+                    )
+                };
+                let part = Part {
+                    inner,
+                    accumulate,
+                    cols: width.min(job.cols - col),
+                    a,
+                    b,
+                    y,
+                };
+                // SAFETY: the tile's rows and columns are the job's.
+                row += unsafe {
+                    if left >= ROWS {
+                        tile::<S, T, ROWS>(simd, job, part)
+                    } else if left >= 6 {
+                        tile::<S, T, 6>(simd, job, part)
+                    } else if left >= 2 {
+                        tile::<S, T, 2>(simd, job, part)
+                    } else {
+                        tile::<S, T, 1>(simd, job, part)
+                    }
+                };
+            }
+            col += width;
+        }
+        from += inner.max(1);
+    }
+}
+
+/// Where a tile of a job begins, and how far it goes.
+struct Part<T> {
+    inner: usize,
+    accumulate: bool,
+    cols: usize,
+    a: *const T,
+    b: *const T,
+    y: *mut T,
+}
+
+/// Gives `ROWS`.
+///
+/// # Safety
+///
+/// As for [`Kernel::run`], for `ROWS` rows.
+#[inline(always)]
+unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(
+    simd: S,
+    job: &Job<T>,
+    part: Part<T>,
+) -> usize {
+    let lanes = size_of::<T::Vector>() / size_of::<T>();
+    let [a_row, a_col] = job.a_strides;
+    let (mut a, mut b) = (part.a, part.b.cast::<T::Vector>());
+    let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
+    let step = T::PANEL / lanes;
+    for _ in 0..part.inner {
+        // SAFETY: a panel's row has `PANEL` elements, of which these are `VECTORS` vectors; A has `ROWS` rows here.
+        unsafe {
+            let mut right = [T::splat(simd, T::ZERO); VECTORS];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = b.add(v).read_unaligned();
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let left = T::splat(simd, *a.offset(r as isize * a_row));
+                for v in 0..VECTORS {
+                    sums[v] = T::mul_add(simd, left, right[v], sums[v]);
+                }
+            }
+        }
+        a = a.wrapping_offset(a_col);
+        b = b.wrapping_add(step);
+    }
+    let [y_row, y_col] = job.y_strides;
+    let width = VECTORS * lanes;
+    if y_col == 1 && part.cols == width {
+        let alpha = T::splat(simd, job.alpha);
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let sum = T::mul(simd, alpha, sum);
+                // SAFETY: `width` columns of a row of Y.
+                unsafe {
+                    let y = part.y.offset(r as isize * y_row).cast::<T::Vector>().add(v);
+                    y.write_unaligned(if part.accumulate {
+                        T::add(simd, y.read_unaligned(), sum)
+                    } else {
+                        sum
+                    });
+                }
+            }
+        }
+        return ROWS;
+    }
+    // A narrow or a turned tile, number by number: from memory, so that the sums above can stay in registers.
+    let mut stored = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
+    for (stored, sums) in stored.iter_mut().zip(&sums) {
+        *stored = *sums;
+    }
+    for c in 0..part.cols {
+        for (r, stored) in stored.iter().enumerate() {
+            // SAFETY: the sums are `width` numbers a row; Y has this row and this column.
+            unsafe {
+                let sum = *stored.as_ptr().cast::<T>().add(c);
+                let y = part.y.offset(r as isize * y_row + c as isize * y_col);
+                let before = part.accumulate.then(|| *y);
+                *y = T::scaled(before, job.alpha, sum);
+            }
+        }
+    }
+    ROWS
+}

@@ -1,0 +1,206 @@
+//! W of a linear map, kept as the kernel reads it: once for both ways.
+//!
+//! Down, Y ← X·Wᵀ: Wᵀ is the right factor, in panels of outputs. Back, M_x ← M_y·W is taken as M_xᵀ ← Wᵀ·M_yᵀ, so that
+//! the same panels are the left factor, and M_y, which is small, is turned instead of W.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::kernel::{Job, JobOf};
+use super::{Matrix, Real, View, ViewMut, pack};
+
+/// Rows that a task takes, of Y or of M_xᵀ: a multiple of every tile's.
+const ROWS: usize = 192;
+const TURNED_ROWS: usize = 48;
+/// Panels that a task takes.
+const PANELS: usize = 4;
+
+/// W; (outputs, inputs).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights<T> {
+    outputs: usize,
+    inputs: usize,
+    /// Of Wᵀ; the last filled up with zeros.
+    panels: Vec<T>,
+}
+
+/// Pointers that the tasks of one product share.
+#[derive(Clone, Copy)]
+struct Shared<P>(P);
+// SAFETY: each task reads what is borrowed for the product's time, and writes a region of its own.
+unsafe impl<P> Send for Shared<P> {}
+// SAFETY: as above.
+unsafe impl<P> Sync for Shared<P> {}
+
+impl<P: Copy> Shared<P> {
+    fn get(&self) -> P {
+        self.0
+    }
+}
+
+impl<T: Real> Weights<T> {
+    /// Of a matrix (outputs, inputs).
+    #[must_use]
+    pub fn of(matrix: &Matrix<T>) -> Self {
+        Self {
+            outputs: matrix.rows(),
+            inputs: matrix.cols(),
+            panels: pack(matrix.view().t(), true),
+        }
+    }
+
+    /// The matrix (outputs, inputs).
+    #[must_use]
+    pub fn matrix(&self) -> Matrix<T> {
+        let mut matrix = Matrix::zeros(self.outputs, self.inputs);
+        for output in 0..self.outputs {
+            let panel = output / T::PANEL * self.inputs;
+            for (input, to) in matrix.row_mut(output).iter_mut().enumerate() {
+                *to = self.panels[(panel + input) * T::PANEL + output % T::PANEL];
+            }
+        }
+        matrix
+    }
+
+    /// |W|.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        Self {
+            panels: self.panels.par_iter().map(|w| w.abs()).collect(),
+            ..*self
+        }
+    }
+
+    /// Number of rows of W.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Number of columns of W.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Y ← X·Wᵀ + b; X (N, inputs), b (outputs), Y (N, outputs). `finish` is given each row of Y in parts, by row and
+    /// columns, as soon as a part is there and still in the cache.
+    ///
+    /// # Panics
+    ///
+    /// Where the shapes do not fit.
+    pub fn down(
+        &self,
+        x: View<'_, T>,
+        bias: &[T],
+        y: ViewMut<'_, T>,
+        finish: impl Fn(usize, Range<usize>, &mut [T]) + Sync,
+    ) {
+        assert!(
+            x.cols == self.inputs
+                && y.cols == self.outputs
+                && y.rows == x.rows
+                && bias.len() == self.outputs,
+            "{}×{} times {}×{} transposed, plus {}, into {}×{}",
+            x.rows,
+            x.cols,
+            self.outputs,
+            self.inputs,
+            bias.len(),
+            y.rows,
+            y.cols
+        );
+        let (groups, width) = (self.outputs.div_ceil(PANELS * T::PANEL), PANELS * T::PANEL);
+        let (from, to) = (Shared(x.start), Shared(y.start));
+        let task = |at: usize| {
+            let (row, group) = (at / groups * ROWS, at % groups);
+            let rows = ROWS.min(x.rows - row);
+            let cols = group * width..self.outputs.min((group + 1) * width);
+            // SAFETY: the rows and columns lie inside X, W and Y, and the region of Y is this task's alone.
+            unsafe {
+                let to = to.get().add(row * y.row_stride + cols.start);
+                let segment =
+                    |i: usize| std::slice::from_raw_parts_mut(to.add(i * y.row_stride), cols.len());
+                for i in 0..rows {
+                    segment(i).copy_from_slice(&bias[cols.clone()]);
+                }
+                T::run(&JobOf(Job {
+                    rows,
+                    cols: cols.len(),
+                    inner: self.inputs,
+                    a: from.get().add(row * x.row_stride),
+                    a_strides: [x.row_stride as isize, x.col_stride as isize],
+                    b: self.panels.as_ptr().add(group * width * self.inputs),
+                    y: to,
+                    y_strides: [y.row_stride as isize, 1],
+                    alpha: T::ONE,
+                    accumulate: true,
+                }));
+                for i in 0..rows {
+                    finish(row + i, cols.clone(), segment(i));
+                }
+            }
+        };
+        let tasks = x.rows.div_ceil(ROWS) * groups;
+        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+    }
+
+    /// M_x ← [M_x +] M_y·W; M_y (N, outputs), M_x (N, inputs).
+    ///
+    /// # Panics
+    ///
+    /// Where the shapes do not fit.
+    pub fn back(&self, m_y: View<'_, T>, accumulate: bool, alpha: T, m_x: ViewMut<'_, T>) {
+        assert!(
+            m_y.cols == self.outputs && m_x.cols == self.inputs && m_x.rows == m_y.rows,
+            "{}×{} times {}×{} into {}×{}",
+            m_y.rows,
+            m_y.cols,
+            self.outputs,
+            self.inputs,
+            m_x.rows,
+            m_x.cols
+        );
+        let turned = pack(m_y.t(), true);
+        let to = Shared(m_x.start);
+        let task = |at: usize| {
+            let first = at * TURNED_ROWS;
+            let rows = TURNED_ROWS.min(self.inputs - first);
+            let mut block = Vec::with_capacity(rows * T::BLOCK);
+            for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
+                let inner = T::BLOCK.min(self.outputs - from);
+                // Rows of Wᵀ, gathered from the panels that hold these outputs.
+                block.clear();
+                for input in first..first + rows {
+                    for output in (from..from + inner).step_by(T::PANEL) {
+                        let start = (output / T::PANEL * self.inputs + input) * T::PANEL;
+                        let len = T::PANEL.min(from + inner - output);
+                        block.extend_from_slice(&self.panels[start..start + len]);
+                    }
+                }
+                for panel in 0..m_y.rows.div_ceil(T::PANEL) {
+                    let token = panel * T::PANEL;
+                    // SAFETY: the rows of M_xᵀ are this task's alone; the factors' shapes fit.
+                    unsafe {
+                        T::run(&JobOf(Job {
+                            rows,
+                            cols: T::PANEL.min(m_y.rows - token),
+                            inner,
+                            a: block.as_ptr(),
+                            a_strides: [inner as isize, 1],
+                            b: turned.as_ptr().add(token * self.outputs + from * T::PANEL),
+                            y: to.get().add(token * m_x.row_stride + first),
+                            y_strides: [1, m_x.row_stride as isize],
+                            alpha,
+                            accumulate: accumulate || from > 0,
+                        }));
+                    }
+                }
+            }
+        };
+        let tasks = self.inputs.div_ceil(TURNED_ROWS);
+        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+    }
+}
