@@ -61,29 +61,25 @@ fn explain(encoder: &Encoder<f32>) -> (f64, f64, Attribution<f32>) {
         end: 103,
     });
     let start = Instant::now();
-    let input = forward(
-        encoder,
-        &layout,
-        embedding::words(&encoder.embeddings, &ids),
-    );
-    let reference = forward(
-        encoder,
-        &layout,
-        embedding::words(&encoder.embeddings, &[103; S]),
-    );
+    let both: Vec<u32> = ids.into_iter().chain([103; S]).collect();
+    let words = embedding::words(&encoder.embeddings, &both);
+    let twice = layout.twice();
+    let trace = forward(encoder, &twice, words);
     let forwards = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let rules = RESCALE.rules;
     let mut found = attribute(
         encoder,
         &layout,
-        &input,
-        &reference,
+        trace.part(&twice, 0..1),
+        trace.part(&twice, 1..2),
         &[target],
         rules,
         KeepEdges::Strongest,
     );
-    (forwards, start.elapsed().as_secs_f64(), found.remove(0))
+    let walk = start.elapsed().as_secs_f64();
+    trace.recycle();
+    (forwards, walk, found.remove(0))
 }
 
 fn report(name: &str, encoder: &Encoder<f32>, peak: f64) {

@@ -132,7 +132,7 @@ fn values<T: Real>(case: &str, bound: f64) -> [f64; 2] {
         }
         if let Some(probs) = pair.get("probs") {
             let heads = trace.layers.iter().flat_map(|layer| &layer.heads);
-            let got: Vec<f64> = heads.flat_map(|head| wide(&head.probs)).collect();
+            let got: Vec<f64> = heads.flat_map(|head| wide(&head.probs())).collect();
             near(&format!("{case} probs"), &got, &numbers(probs), bound);
         }
     }

@@ -217,7 +217,7 @@ fn check_case<T: Real>(explainer: &Explainer<T>, case: &Value, check: &mut Check
             .layers
             .iter()
             .flat_map(|l| &l.heads)
-            .flat_map(|h| h.probs.data());
+            .flat_map(|h| h.probs().data().to_vec());
         check.array(
             "attention",
             &probs.map(|p| p.f64()).collect::<Vec<_>>(),

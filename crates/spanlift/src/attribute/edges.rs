@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::model::Place;
-use crate::ops::Real;
-use crate::ops::attention::Edges;
+use crate::ops::attention::{EdgeSink, Edges};
+use crate::ops::rows::{LANES, vectorised};
+use crate::ops::{Matrix, Real};
 
 /// How much of the edges a walk keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,37 +50,101 @@ impl EdgeScore {
     }
 }
 
-/// What a walk keeps of one head's edges.
+/// What a walk keeps of one head's edges: a pool of up to 2n, cut down to the n strongest whenever it is full, so that
+/// nearly every row of edges costs one look at its strongest.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundEdges<T> {
-    pub(crate) top: Vec<EdgeScore>,
-    pub(crate) all: Option<Edges<T>>,
+    place: Place,
+    n: usize,
+    pool: Vec<EdgeScore>,
+    /// An edge that is not stronger is not one of the n strongest.
+    floor: T,
+    wanted: bool,
+    all: Option<Edges<T>>,
 }
 
 impl<T: Real> FoundEdges<T> {
-    pub(crate) fn of(
-        place: Place,
-        keep: KeepEdges,
-        top: usize,
-        scores: &dyn Fn() -> Edges<T>,
-    ) -> Self {
-        match keep {
-            KeepEdges::None => Self {
-                top: Vec::new(),
-                all: None,
-            },
-            KeepEdges::Strongest => Self {
-                top: strongest_in(&scores(), place.layer, place.head, top),
-                all: None,
-            },
-            KeepEdges::All => {
-                let edges = scores();
-                Self {
-                    top: strongest_in(&edges, place.layer, place.head, top),
-                    all: Some(edges),
+    /// None yet, of a sequence of `s` tokens; `n` are kept.
+    pub(crate) fn new(place: Place, s: usize, keep: KeepEdges, n: usize) -> Self {
+        Self {
+            place,
+            n,
+            pool: Vec::new(),
+            floor: T::of(-1.0),
+            wanted: keep != KeepEdges::None,
+            all: (keep == KeepEdges::All).then(|| Edges::new(s)),
+        }
+    }
+
+    /// The n strongest, and all where these were kept.
+    pub(crate) fn finish(&mut self) -> (Vec<EdgeScore>, Option<Edges<T>>) {
+        let pool = std::mem::take(&mut self.pool);
+        (strongest(pool, self.n), self.all.take())
+    }
+
+    fn row(&mut self, query: usize, pattern: &[T], content: &[T]) {
+        for (key, (&p, &c)) in pattern.iter().zip(content).enumerate() {
+            if (p + c).abs() > self.floor {
+                self.pool.push(EdgeScore {
+                    layer: self.place.layer,
+                    head: self.place.head,
+                    query,
+                    key,
+                    pattern: p.f64(),
+                    content: c.f64(),
+                });
+                if self.pool.len() == 2 * self.n {
+                    self.pool = strongest(std::mem::take(&mut self.pool), self.n);
+                    // Rounded down a little, so that the comparison in T never loses an edge.
+                    if let Some(last) = self.pool.last() {
+                        self.floor = T::of(last.strength() * (1.0 - 1e-6));
+                    }
                 }
             }
         }
+    }
+}
+
+impl<T: Real> EdgeSink<T> for FoundEdges<T> {
+    fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>) {
+        for at in 0..pattern.rows() {
+            let (pattern, content) = (pattern.row(at), content.row(at));
+            if self.n > 0 && peak(pattern, content) > self.floor {
+                self.row(first + at, pattern, content);
+            }
+        }
+        if let Some(all) = &mut self.all {
+            all.take(first, pattern, content);
+        }
+    }
+}
+
+vectorised! {
+    /// The largest |pattern + content|.
+    fn peak<'a, T: Real>(pattern: &'a [T], content: &'a [T]) -> T {
+        let n = pattern.len();
+        let content = &content[..n];
+        let mut lanes = [T::ZERO; LANES];
+        let whole = n - n % LANES;
+        let mut at = 0;
+        while at < whole {
+            for lane in 0..LANES {
+                lanes[lane] = lanes[lane].max((pattern[at + lane] + content[at + lane]).abs());
+            }
+            at += LANES;
+        }
+        for k in whole..n {
+            lanes[0] = lanes[0].max((pattern[k] + content[k]).abs());
+        }
+        let mut peak = lanes[0];
+        for lane in lanes {
+            peak = peak.max(lane);
+        }
+        peak
     }
 }
 
@@ -92,60 +157,30 @@ pub(crate) fn strongest(mut edges: Vec<EdgeScore>, n: usize) -> Vec<EdgeScore> {
 
 /// The `n` strongest of all edges (L, A).
 pub(crate) fn strongest_of<T: Real>(edges: &[Vec<Edges<T>>], n: usize) -> Vec<EdgeScore> {
-    let heads = edges
-        .iter()
-        .enumerate()
-        .flat_map(|(l, layer)| layer.iter().enumerate().map(move |h| (l, h)));
-    strongest(
-        heads
-            .flat_map(|(l, (a, edges))| strongest_in(edges, l, a, n))
-            .collect(),
-        n,
-    )
-}
-
-/// The `n` strongest of one head: a pool of up to 2n, cut down to the n strongest whenever it is full, so that
-/// nearly every edge costs one comparison.
-fn strongest_in<T: Real>(edges: &Edges<T>, layer: usize, head: usize, n: usize) -> Vec<EdgeScore> {
-    if n == 0 {
-        return Vec::new();
-    }
-    let mut pool: Vec<EdgeScore> = Vec::with_capacity(2 * n);
-    let mut floor = T::of(-1.0);
-    for query in 0..edges.pattern.rows() {
-        for (key, (&p, &c)) in edges
-            .pattern
-            .row(query)
-            .iter()
-            .zip(edges.content.row(query))
-            .enumerate()
-        {
-            if (p + c).abs() > floor {
-                pool.push(EdgeScore {
-                    layer,
-                    head,
-                    query,
-                    key,
-                    pattern: p.f64(),
-                    content: c.f64(),
-                });
-                if pool.len() == 2 * n {
-                    pool = strongest(pool, n);
-                    // Rounded down a little, so that the comparison in T never loses an edge.
-                    floor = pool
-                        .last()
-                        .map_or(floor, |last| T::of(last.strength() * (1.0 - 1e-6)));
-                }
-            }
+    let mut all = Vec::new();
+    for (layer, heads) in edges.iter().enumerate() {
+        for (head, edges) in heads.iter().enumerate() {
+            all.append(&mut strongest_in(edges, layer, head, n));
         }
     }
-    strongest(pool, n)
+    strongest(all, n)
+}
+
+/// The `n` strongest of one head.
+fn strongest_in<T: Real>(edges: &Edges<T>, layer: usize, head: usize, n: usize) -> Vec<EdgeScore> {
+    let place = Place {
+        layer,
+        sequence: 0,
+        head,
+    };
+    let mut found = FoundEdges::new(place, edges.pattern.rows(), KeepEdges::Strongest, n);
+    found.take(0, &edges.pattern, &edges.content);
+    found.finish().0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Matrix;
 
     #[test]
     fn finds_the_strongest_of_many() {

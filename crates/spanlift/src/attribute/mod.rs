@@ -11,7 +11,7 @@ pub use reference::{Reference, ReferenceError};
 pub use scores::{Attribution, CutSum, absolute, sum};
 pub use target::{Span, Target};
 
-use crate::model::{Encoder, Layout, Trace, backward};
+use crate::model::{Encoder, Layout, Part, backward};
 use crate::ops::{Matrix, Real};
 use edges::FoundEdges;
 use rules::Rules;
@@ -24,17 +24,18 @@ pub const TOP_EDGES: usize = 200;
 /// # Panics
 ///
 /// Where there is not one target a sequence, or a target's token lies outside its sequence.
-pub fn attribute<T: Real>(
+pub fn attribute<'a, T: Real>(
     encoder: &Encoder<T>,
     layout: &Layout,
-    input: &Trace<T>,
-    reference: &Trace<T>,
+    input: impl Into<Part<'a, T>>,
+    reference: impl Into<Part<'a, T>>,
     targets: &[Target],
     rules: Rules,
     keep: KeepEdges,
 ) -> Vec<Attribution<T>> {
     assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
-    let mut m_logits = Matrix::zeros(input.logits.rows(), 2);
+    let (input, reference) = (input.into(), reference.into());
+    let mut m_logits = Matrix::zeros(layout.segments.len(), 2);
     for (b, target) in targets.iter().enumerate() {
         assert!(
             target.last_token() < layout.tokens(b).len(),
@@ -46,15 +47,15 @@ pub fn attribute<T: Real>(
     let mut walk = backward(
         encoder,
         layout,
-        input,
-        reference,
+        [&input, &reference],
         rules,
         &m_logits,
-        |place, scores| FoundEdges::of(place, keep, TOP_EDGES, scores),
+        |place| FoundEdges::new(place, layout.tokens(place.sequence).len(), keep, TOP_EDGES),
     );
     let heads = encoder.config.heads;
     let split = |(b, target): (usize, &Target)| {
-        let values = [input, reference].map(|trace| target.value(&trace.logits, layout.starts[b]));
+        let values = [&input, &reference]
+            .map(|part| target.value(&part.trace().logits, part.first() + layout.starts[b]));
         Attribution::split(
             &mut walk,
             layout,

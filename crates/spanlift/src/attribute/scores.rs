@@ -82,8 +82,9 @@ impl<T: Real> Attribution<T> {
         for layer in &mut walk.layers {
             let mut of_layer = Vec::with_capacity(heads);
             for found in &mut layer.edges[b * heads..(b + 1) * heads] {
-                candidates.append(&mut found.top);
-                of_layer.extend(found.all.take());
+                let (mut top, all) = found.finish();
+                candidates.append(&mut top);
+                of_layer.extend(all);
             }
             edges = edges.filter(|_| of_layer.len() == heads);
             if let Some(edges) = &mut edges {

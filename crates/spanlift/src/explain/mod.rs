@@ -235,8 +235,8 @@ impl<T: Real> Explainer<T> {
     /// What both traces of a sequence of `s` tokens take.
     fn trace_bytes(&self, s: usize) -> usize {
         let config = &self.checkpoint.encoder.config;
-        // A layer's H-wide fields (queries, keys and values count three), its F-wide ones, and P with ln P.
-        let row = 9 * config.hidden + 2 * config.feed_forward + 2 * config.heads * s;
+        // A layer's H-wide fields (queries, keys and values count three), its F-wide one, and the shifted scores.
+        let row = 9 * config.hidden + config.feed_forward + config.heads * s;
         2 * config.layers * s * row * size_of::<T>()
     }
 
@@ -295,11 +295,11 @@ impl<T: Real> Explainer<T> {
             .iter()
             .flat_map(|item| item.encoding.ids.iter().copied())
             .collect();
-        let mut input = forward(
-            encoder,
-            &layout,
-            embedding::words(&encoder.embeddings, &ids),
-        );
+        // The inputs, and behind them the references: the first of each, where there are several.
+        let words = embedding::words(&encoder.embeddings, &ids);
+        let first = ready.iter().map(|item| &item.references[0]);
+        let words = stack(std::iter::once(&words).chain(first), words.cols());
+        let input = forward(encoder, &layout.twice(), words);
         let mut placed: Placed<T> = Vec::with_capacity(ready.len());
         for (b, item) in ready.iter_mut().enumerate() {
             if item.choice.is_some() {
@@ -331,7 +331,7 @@ impl<T: Real> Explainer<T> {
                 continue;
             }
             let attention = if options.attention {
-                take_attention(&mut input, b, encoder.config.heads)
+                attention_of(&input, b, encoder.config.heads)
             } else {
                 Vec::new()
             };
@@ -367,6 +367,7 @@ impl<T: Real> Explainer<T> {
                 }),
             ));
         }
+        input.recycle();
         placed
     }
 
@@ -385,15 +386,22 @@ impl<T: Real> Explainer<T> {
             KeepEdges::Strongest if references > 1 => KeepEdges::All, // the mean's strongest
             keep => keep,
         };
+        let (both, sequences) = (layout.twice(), layout.sequences());
         let mut sums: Vec<Attribution<T>> = Vec::new();
         for r in 0..references {
-            let words = stack(
-                ready.iter().map(|item| &item.references[r]),
-                encoder.embeddings.word_embeddings.cols(),
-            );
-            let reference = forward(encoder, layout, words);
             let rules = options.preset.rules;
-            let found = attribute(encoder, layout, input, &reference, targets, rules, keep);
+            let own = (r > 0).then(|| {
+                let words = ready.iter().map(|item| &item.references[r]);
+                let width = encoder.embeddings.word_embeddings.cols();
+                forward(encoder, layout, stack(words, width))
+            });
+            let of_input = input.part(&both, 0..sequences);
+            let reference = match &own {
+                Some(trace) => trace.into(),
+                None => input.part(&both, sequences..2 * sequences),
+            };
+            let found = attribute(encoder, layout, of_input, reference, targets, rules, keep);
+            own.into_iter().for_each(Trace::recycle);
             if sums.is_empty() {
                 sums = found;
             } else {
@@ -444,15 +452,14 @@ impl<T: Real> Explainer<T> {
     }
 }
 
-/// Takes the attention probabilities of sequence `b` out of a trace; (L, A).
-fn take_attention<T: Real>(trace: &mut Trace<T>, b: usize, heads: usize) -> Vec<Vec<Matrix<T>>> {
-    let take = |head: &mut Head<T>| std::mem::replace(&mut head.probs, Matrix::zeros(0, 0));
-    let layers = trace.layers.iter_mut();
+/// The attention probabilities of sequence `b`; (L, A).
+fn attention_of<T: Real>(trace: &Trace<T>, b: usize, heads: usize) -> Vec<Vec<Matrix<T>>> {
+    let layers = trace.layers.iter();
     layers
         .map(|layer| {
             layer.heads[b * heads..(b + 1) * heads]
-                .iter_mut()
-                .map(take)
+                .iter()
+                .map(Head::probs)
                 .collect()
         })
         .collect()

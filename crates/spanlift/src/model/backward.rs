@@ -1,29 +1,30 @@
 //! The walk back: multipliers from the logits to the words, a rule an operation. The same list as `forward.rs`,
 //! read up, with the scores taken at each cut on the way; METHOD sections 2, 3 and 6.
 
-use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
+use super::trace::{BottleneckTrace, LayerTrace, Layout, Part};
 use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
 };
-use crate::ops::attention::{Edges, Pairs, Pass};
+use crate::ops::attention::{EdgeSink, Pairs, Pass};
 use crate::ops::contribution::{Contribution, by_head, by_row};
+use crate::ops::product::View;
 use crate::ops::{Matrix, Real, activation, attention, embedding, feed_forward, linear, norm, sum};
 
 /// What one walk found, for the N packed tokens.
 #[derive(Clone, Debug)]
-pub struct Walk<U> {
+pub struct Walk<E> {
     /// At the word embeddings; (N).
     pub words: Vec<Contribution>,
     /// Layer by layer, from the first.
-    pub layers: Vec<WalkLayer<U>>,
+    pub layers: Vec<WalkLayer<E>>,
     /// At the final hidden states; (N).
     pub output: Vec<Contribution>,
 }
 
 /// What one walk found in one layer.
 #[derive(Clone, Debug)]
-pub struct WalkLayer<U> {
+pub struct WalkLayer<E> {
     /// At the layer's input; (N).
     pub cut: Vec<Contribution>,
     /// Through the heads' context vectors; (N, A) row by row.
@@ -35,7 +36,7 @@ pub struct WalkLayer<U> {
     /// Past that block, through its residual connection and MobileBERT's around the layer; (N).
     pub mlp_residual: Vec<Contribution>,
     /// What was made of each head's edges, the heads of the first sequence first.
-    pub edges: Vec<U>,
+    pub edges: Vec<E>,
 }
 
 /// Where a head stands.
@@ -49,43 +50,38 @@ pub struct Place {
     pub head: usize,
 }
 
-/// Walks back from the logits' multipliers `m_logits` (N, 2), u in column 0 and v in column 1. `edges` may ask for the
-/// edge scores of each head; what it returns is kept.
-pub fn backward<T: Real, U: Send>(
+/// Walks back from the logits' multipliers `m_logits` (N, 2), u in column 0 and v in column 1. `edges` gives what takes
+/// the edge scores of each head; all these are kept.
+pub fn backward<T: Real, E: EdgeSink<T>>(
     encoder: &Encoder<T>,
     layout: &Layout,
-    input: &Trace<T>,
-    reference: &Trace<T>,
+    parts: [&Part<'_, T>; 2],
     rules: Rules,
     m_logits: &Matrix<T>,
-    edges: impl Fn(Place, &dyn Fn() -> Edges<T>) -> U + Sync,
-) -> Walk<U> {
+    edges: impl Fn(Place) -> E + Sync,
+) -> Walk<E> {
     let LinearRule::Linear = rules.linear;
     let SumRule::Identity = rules.sum;
+    let traces = parts.map(Part::trace);
     let mut m = linear::multiplier(&encoder.qa_outputs, m_logits);
-    let output = by_row(&m, &input.output, &reference.output);
+    let [x, x0] = both_of(parts, traces.map(|trace| &trace.output));
+    let output = by_row(&m, x, x0);
 
     let mut layers = Vec::with_capacity(encoder.layers.len());
     for (l, layer) in encoder.layers.iter().enumerate().rev() {
-        let (x, x0) = (&input.layers[l], &reference.layers[l]);
-        let edges = |sequence, head, scores: &dyn Fn() -> Edges<T>| {
-            edges(
-                Place {
-                    layer: l,
-                    sequence,
-                    head,
-                },
-                scores,
-            )
+        let edges = |sequence, head| {
+            edges(Place {
+                layer: l,
+                sequence,
+                head,
+            })
+        };
+        let pair = Pair {
+            parts,
+            layers: traces.map(|trace| &trace.layers[l]),
         };
         layers.push(backward_layer(
-            encoder,
-            layer,
-            layout,
-            [x, x0],
-            rules,
-            &mut m,
-            edges,
+            encoder, layer, layout, pair, rules, &mut m, edges,
         ));
     }
     layers.reverse();
@@ -94,18 +90,21 @@ pub fn backward<T: Real, U: Send>(
     if let Some(projection) = &embeddings.embeddings_project {
         m = linear::multiplier(projection, &m);
     }
-    let ends = ends(
-        rules.layer_norm,
-        [&input.embedding_norm, &reference.embedding_norm],
+    let kept = traces.map(|trace| &trace.embedding_norm);
+    norm::multiplier(
+        &embeddings.norm,
+        norm_ends(rules.layer_norm, parts, kept),
+        &mut m,
     );
-    norm::multiplier(&embeddings.norm, ends, &mut m);
     if let Some(projection) = &embeddings.embed_proj {
         m = linear::multiplier(projection, &m);
     }
     if let Some(dense) = &embeddings.embedding_transformation {
         m = embedding::trigrams_multiplier(&linear::multiplier(dense, &m), &layout.starts);
     }
-    let words = by_row(&m, &input.words, &reference.words);
+    let [x, x0] = both_of(parts, traces.map(|trace| &trace.words));
+    let words = by_row(&m, x, x0);
+    m.recycle();
     Walk {
         words,
         layers,
@@ -113,52 +112,85 @@ pub fn backward<T: Real, U: Send>(
     }
 }
 
+/// A layer of both passes, and which rows of each.
+#[derive(Clone, Copy)]
+struct Pair<'a, T> {
+    parts: [&'a Part<'a, T>; 2],
+    layers: [&'a LayerTrace<T>; 2],
+}
+
+impl<'a, T: Real> Pair<'a, T> {
+    /// A matrix of each.
+    fn of(&self, matrix: impl Fn(&'a LayerTrace<T>) -> &'a Matrix<T>) -> [View<'a, T>; 2] {
+        both_of(self.parts, self.layers.map(matrix))
+    }
+
+    /// The two ends that the rule takes a norm at.
+    fn norm(
+        &self,
+        rule: LayerNormRule,
+        kept: impl Fn(&'a LayerTrace<T>) -> &'a norm::Kept<T>,
+    ) -> [norm::From<'a, T>; 2] {
+        norm_ends(rule, self.parts, self.layers.map(kept))
+    }
+}
+
 /// `m`: of the layer's output, and on return of its input; (N, H).
-fn backward_layer<T: Real, U: Send>(
+fn backward_layer<T: Real, E: EdgeSink<T>>(
     encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
-    [x, x0]: [&LayerTrace<T>; 2],
+    pair: Pair<'_, T>,
     rules: Rules,
     m: &mut Matrix<T>,
-    edges: impl Fn(usize, usize, &dyn Fn() -> Edges<T>) -> U + Sync,
-) -> WalkLayer<U> {
+    edges: impl Fn(usize, usize) -> E + Sync,
+) -> WalkLayer<E> {
     // MobileBERT's connection around the whole layer, and what goes past everything in it.
     let mut around = None;
     let mut past = Vec::new();
-    if let (Projections::Bottleneck(bottleneck), Some(kept)) = (&layer.projections, kept([x, x0])) {
-        let ends = ends(rules.layer_norm, kept.map(|kept| &kept.output_norm));
+    if let (Projections::Bottleneck(bottleneck), Some(kept)) =
+        (&layer.projections, kept(pair.layers))
+    {
+        let ends = kept.map(|kept| &kept.output_norm);
+        let ends = norm_ends(rules.layer_norm, pair.parts, ends);
         norm::multiplier(&bottleneck.output_norm, ends, m);
-        past = by_row(m, &x.resid_pre, &x0.resid_pre);
+        let [x, x0] = pair.of(|layer| &layer.resid_pre);
+        past = by_row(m, x, x0);
         let narrow = linear::multiplier(&bottleneck.output, m);
         around = Some((bottleneck, kept, std::mem::replace(m, narrow)));
     }
 
     let mut mlps = Vec::with_capacity(layer.feed_forwards.len());
-    let traces = x.feed_forwards.iter().zip(&x0.feed_forwards);
-    for (feed_forward, (x, x0)) in layer.feed_forwards.iter().zip(traces).rev() {
-        mlps.push(backward_mlp(encoder, feed_forward, [x, x0], rules, m));
+    for (at, feed_forward) in layer.feed_forwards.iter().enumerate().rev() {
+        mlps.push(backward_mlp(encoder, feed_forward, pair, at, rules, m));
     }
     let (mlp, mlp_residual) = mlps.swap_remove(0);
 
-    let ends = ends(rules.layer_norm, [&x.attention_norm, &x0.attention_norm]);
+    let ends = pair.norm(rules.layer_norm, |layer| &layer.attention_norm);
     norm::multiplier(&layer.attention_norm, ends, m);
-    let residual = by_row(m, x.inner(), x0.inner());
+    let [x, x0] = pair.of(LayerTrace::inner);
+    let residual = by_row(m, x, x0);
     let m_ctx = linear::multiplier(&layer.attention_output, m);
-    let heads = by_head(&m_ctx, &x.ctx, &x0.ctx, encoder.config.heads);
-    let [x_pass, x0_pass] = [x, x0].map(|x| Pass {
-        qkv: &x.qkv,
-        heads: &x.heads,
+    let [x, x0] = pair.of(|layer| &layer.ctx);
+    let heads = by_head(&m_ctx, x, x0, encoder.config.heads);
+    let qkv = pair.of(|layer| &layer.qkv);
+    let passes = [0, 1].map(|end| Pass {
+        qkv: qkv[end],
+        heads: pair.parts[end].heads(
+            &pair.layers[end].heads,
+            encoder.config.heads,
+            layout.sequences(),
+        ),
     });
     let pairs = Pairs {
-        change: [x_pass, x0_pass],
+        passes,
         product: match rules.product {
-            ProductRule::Shapley => [x_pass, x0_pass],
-            ProductRule::Gradient => [x_pass, x_pass],
+            ProductRule::Shapley => [0, 1],
+            ProductRule::Gradient => [0, 0],
         },
         softmax: match rules.softmax {
-            SoftmaxRule::LogMean => [x_pass, x0_pass],
-            SoftmaxRule::Gradient => [x_pass, x_pass],
+            SoftmaxRule::LogMean => [0, 1],
+            SoftmaxRule::Gradient => [0, 0],
         },
     };
     let (m_qkv, edges) = attention::multiplier(
@@ -169,14 +201,17 @@ fn backward_layer<T: Real, U: Send>(
         &m_ctx,
         edges,
     );
+    m_ctx.recycle();
     if let Projections::Joint(qkv) = &layer.projections {
         linear::multiplier_onto(qkv, &m_qkv, m);
     }
     if let Some((bottleneck, kept, m_around)) = around {
         let m_inner = std::mem::replace(m, m_around);
-        backward_bottleneck(bottleneck, kept, rules, &m_qkv, m_inner, m);
+        backward_bottleneck(bottleneck, kept, pair.parts, rules, &m_qkv, m_inner, m);
     }
-    let cut = by_row(m, &x.resid_pre, &x0.resid_pre);
+    m_qkv.recycle();
+    let [x, x0] = pair.of(|layer| &layer.resid_pre);
+    let cut = by_row(m, x, x0);
     WalkLayer {
         cut,
         heads,
@@ -187,42 +222,38 @@ fn backward_layer<T: Real, U: Send>(
     }
 }
 
-/// `m`: of the block's output, and on return of its input; (N, I). Gives what went through the block and past it.
+/// `m`: of the output of the block `at`, and on return of its input; (N, I). Gives what went through the block and past
+/// it.
 fn backward_mlp<T: Real>(
     encoder: &Encoder<T>,
-    layer: &FeedForward<T>,
-    [x, x0]: [&FeedForwardTrace<T>; 2],
+    weights: &FeedForward<T>,
+    pair: Pair<'_, T>,
+    at: usize,
     rules: Rules,
     m: &mut Matrix<T>,
 ) -> (Vec<Contribution>, Vec<Contribution>) {
-    let ends = ends(rules.layer_norm, [&x.mlp_norm, &x0.mlp_norm]);
-    norm::multiplier(&layer.norm, ends, m);
-    let mlp = by_row(m, &x.mlp_out, &x0.mlp_out);
-    let mlp_residual = by_row(m, &x.resid_mid, &x0.resid_mid);
-    let mut m_act = linear::multiplier(&layer.output, m);
+    let ends = pair.norm(rules.layer_norm, |layer| &layer.feed_forwards[at].mlp_norm);
+    norm::multiplier(&weights.norm, ends, m);
+    let [x, x0] = pair.of(|layer| &layer.feed_forwards[at].mlp_out);
+    let mlp = by_row(m, x, x0);
+    let [y, y0] = pair.of(|layer| &layer.feed_forwards[at].resid_mid);
+    let mlp_residual = by_row(m, y, y0);
+    let mut m_act = linear::multiplier(&weights.output, m);
     let f = encoder.config.activation;
+    let [u, u0] = pair.of(|layer| &layer.feed_forwards[at].mlp_pre);
     match rules.activation {
-        ActivationRule::Rescale => {
-            activation::multiplier(
-                f,
-                (&x.mlp_pre, &x.mlp_act),
-                (&x0.mlp_pre, &x0.mlp_act),
-                &mut m_act,
-            );
-            linear::multiplier_onto(&layer.intermediate, &m_act, m);
-        }
-        ActivationRule::Gradient => {
-            activation::multiplier(
-                f,
-                (&x.mlp_pre, &x.mlp_act),
-                (&x.mlp_pre, &x.mlp_act),
-                &mut m_act,
-            );
-            linear::multiplier_onto(&layer.intermediate, &m_act, m);
+        ActivationRule::Rescale | ActivationRule::Gradient => {
+            let from = match rules.activation {
+                ActivationRule::Gradient => u,
+                ActivationRule::Rescale | ActivationRule::RevealCancel => u0,
+            };
+            activation::multiplier(f, u, from, &mut m_act);
+            linear::multiplier_onto(&weights.intermediate, &m_act, m);
+            m_act.recycle();
         }
         ActivationRule::RevealCancel => {
-            let (to, from) = ((&x.resid_mid, &x.mlp_pre), (&x0.resid_mid, &x0.mlp_pre));
-            let through = feed_forward::multiplier(f, &layer.intermediate, to, from, m_act);
+            let through =
+                feed_forward::multiplier(f, &weights.intermediate, (y, u), (y0, u0), m_act);
             sum::forward(m, &through);
         }
     }
@@ -234,6 +265,7 @@ fn backward_mlp<T: Real>(
 fn backward_bottleneck<T: Real>(
     bottleneck: &Bottleneck<T>,
     kept: [&BottleneckTrace<T>; 2],
+    parts: [&Part<'_, T>; 2],
     rules: Rules,
     m_qkv: &Matrix<T>,
     mut m_inner: Matrix<T>,
@@ -243,17 +275,17 @@ fn backward_bottleneck<T: Real>(
     linear::multiplier_from(&bottleneck.query, m_qkv, 0, &mut m_shared);
     linear::multiplier_from(&bottleneck.key, m_qkv, 1, &mut m_shared);
     linear::multiplier_from(&bottleneck.value, m_qkv, 2, m);
-    let shared = ends(rules.layer_norm, kept.map(|kept| &kept.shared_norm));
+    let shared = norm_ends(rules.layer_norm, parts, kept.map(|kept| &kept.shared_norm));
     norm::multiplier(&bottleneck.attention_norm, shared, &mut m_shared);
     linear::multiplier_onto(&bottleneck.attention, &m_shared, m);
-    let inner = ends(rules.layer_norm, kept.map(|kept| &kept.inner_norm));
+    let inner = norm_ends(rules.layer_norm, parts, kept.map(|kept| &kept.inner_norm));
     norm::multiplier(&bottleneck.input_norm, inner, &mut m_inner);
     linear::multiplier_onto(&bottleneck.input, &m_inner, m);
 }
 
 /// What the bottleneck kept in both passes.
-fn kept<T>(traces: [&LayerTrace<T>; 2]) -> Option<[&BottleneckTrace<T>; 2]> {
-    let [x, x0] = traces.map(|trace| trace.bottleneck.as_ref());
+fn kept<T>(layers: [&LayerTrace<T>; 2]) -> Option<[&BottleneckTrace<T>; 2]> {
+    let [x, x0] = layers.map(|layer| layer.bottleneck.as_ref());
     Some([x?, x0?])
 }
 
@@ -266,10 +298,20 @@ fn both(mut contributions: Vec<Contribution>, more: &[Contribution]) -> Vec<Cont
     contributions
 }
 
+/// Of a matrix of each pass, the rows of its part.
+fn both_of<'a, T: Real>(parts: [&Part<'_, T>; 2], [x, x0]: [&'a Matrix<T>; 2]) -> [View<'a, T>; 2] {
+    [parts[0].of(x), parts[1].of(x0)]
+}
+
 /// The two ends that the rule takes a norm at.
-fn ends<T>(rule: LayerNormRule, [x, x0]: [&norm::Kept<T>; 2]) -> [&norm::Kept<T>; 2] {
+fn norm_ends<'a, T: Real>(
+    rule: LayerNormRule,
+    parts: [&Part<'_, T>; 2],
+    [x, x0]: [&'a norm::Kept<T>; 2],
+) -> [norm::From<'a, T>; 2] {
+    let x = (x, parts[0].first());
     match rule {
-        LayerNormRule::MeanSigma => [x, x0],
+        LayerNormRule::MeanSigma => [x, (x0, parts[1].first())],
         LayerNormRule::Gradient => [x, x],
     }
 }

@@ -2,7 +2,7 @@
 
 use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
 use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
-use crate::ops::{Matrix, Real, activation, attention, embedding, linear, norm, sum};
+use crate::ops::{Matrix, Real, attention, embedding, linear, norm};
 
 /// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
@@ -13,7 +13,10 @@ pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>)
 
 /// The same for the logits alone, (N, 2): each layer's activations go when the next layer has its input.
 pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Matrix<T> {
-    run(encoder, layout, words, drop).logits
+    let trace = run(encoder, layout, words, LayerTrace::recycle);
+    let logits = trace.logits.clone();
+    trace.recycle();
+    logits
 }
 
 /// The pass, which gives each layer away and keeps none.
@@ -82,10 +85,10 @@ fn forward_layer<T: Real>(
         encoder.config.heads,
         layer.relative.as_ref(),
     );
-    let mut attn_out = linear::forward(&layer.attention_output, &ctx);
+    let attn_out = linear::forward(&layer.attention_output, &ctx);
     let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
-    sum::forward(&mut attn_out, inner);
-    let (mut resid, attention_norm) = norm::forward(&layer.attention_norm, attn_out);
+    let (mut resid, attention_norm) = norm::forward_of_sum(&layer.attention_norm, &attn_out, inner);
+    attn_out.recycle();
 
     let mut feed_forwards = Vec::with_capacity(layer.feed_forwards.len());
     for feed_forward in &layer.feed_forwards {
@@ -97,9 +100,9 @@ fn forward_layer<T: Real>(
     if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
         (&layer.projections, narrow)
     {
-        let mut wide = linear::forward(&weights.output, &resid);
-        sum::forward(&mut wide, &resid_pre);
-        let (resid_post, output_norm) = norm::forward(&weights.output_norm, wide);
+        let wide = linear::forward(&weights.output, &resid);
+        let (resid_post, output_norm) =
+            norm::forward_of_sum(&weights.output_norm, &wide, &resid_pre);
         resid = resid_post;
         bottleneck = Some(BottleneckTrace {
             inner,
@@ -141,16 +144,14 @@ fn forward_mlp<T: Real>(
     feed_forward: &FeedForward<T>,
     resid_mid: Matrix<T>,
 ) -> (Matrix<T>, FeedForwardTrace<T>) {
-    let mlp_pre = linear::forward(&feed_forward.intermediate, &resid_mid);
-    let mlp_act = activation::forward(encoder.config.activation, &mlp_pre);
+    let f = encoder.config.activation;
+    let (mlp_pre, mlp_act) = linear::forward_activated(&feed_forward.intermediate, f, &resid_mid);
     let mlp_out = linear::forward(&feed_forward.output, &mlp_act);
-    let mut mlp_sum = mlp_out.clone();
-    sum::forward(&mut mlp_sum, &resid_mid);
-    let (resid, mlp_norm) = norm::forward(&feed_forward.norm, mlp_sum);
+    mlp_act.recycle();
+    let (resid, mlp_norm) = norm::forward_of_sum(&feed_forward.norm, &mlp_out, &resid_mid);
     let trace = FeedForwardTrace {
         resid_mid,
         mlp_pre,
-        mlp_act,
         mlp_out,
         mlp_norm,
     };

@@ -17,4 +17,4 @@ pub use encoder::{
 };
 pub use family::Family;
 pub use forward::{forward, logits};
-pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
+pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Trace};

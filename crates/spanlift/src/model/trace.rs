@@ -2,10 +2,13 @@
 //!
 //! Shapes: N tokens of all sequences, packed one behind the other; S those of one sequence; E embedding units, H hidden
 //! units, I units of a layer's blocks (H, but behind a bottleneck), F feed-forward units, A heads.
-//! Input and reference are two traces. Memory is linear in the layers.
+//! Input and reference are two parts of one trace, or of two. Memory is linear in the layers.
+
+use std::ops::Range;
 
 use crate::ops::attention::Head;
-use crate::ops::{Matrix, norm};
+use crate::ops::product::View;
+use crate::ops::{Matrix, Real, norm};
 
 /// How sequences are packed one behind the other, and where each token stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,18 @@ impl Layout {
         layout
     }
 
+    /// The same sequences once more behind themselves: of input and reference in one pass.
+    #[must_use]
+    pub fn twice(&self) -> Self {
+        let tokens = self.segments.len();
+        let again = self.starts.iter().skip(1).map(|start| tokens + start);
+        Self {
+            starts: self.starts.iter().copied().chain(again).collect(),
+            positions: self.positions.repeat(2),
+            segments: self.segments.repeat(2),
+        }
+    }
+
     /// Number of sequences.
     #[must_use]
     pub fn sequences(&self) -> usize {
@@ -42,7 +57,7 @@ impl Layout {
 
     /// The tokens of sequence `b`.
     #[must_use]
-    pub fn tokens(&self, b: usize) -> std::ops::Range<usize> {
+    pub fn tokens(&self, b: usize) -> Range<usize> {
         self.starts[b]..self.starts[b + 1]
     }
 }
@@ -62,6 +77,83 @@ pub struct Trace<T> {
     pub logits: Matrix<T>,
 }
 
+/// Neighbouring sequences of a forward pass: a walk's inputs, or its references.
+#[derive(Debug)]
+pub struct Part<'a, T> {
+    trace: &'a Trace<T>,
+    /// The first sequence.
+    sequence: usize,
+    /// The tokens.
+    rows: Range<usize>,
+}
+
+impl<T> Clone for Part<'_, T> {
+    fn clone(&self) -> Self {
+        Self {
+            rows: self.rows.clone(),
+            ..*self
+        }
+    }
+}
+
+/// All sequences.
+impl<'a, T: Real> From<&'a Trace<T>> for Part<'a, T> {
+    fn from(trace: &'a Trace<T>) -> Self {
+        Self {
+            trace,
+            sequence: 0,
+            rows: 0..trace.logits.rows(),
+        }
+    }
+}
+
+impl<'a, T: Real> Part<'a, T> {
+    /// The pass.
+    pub(crate) fn trace(&self) -> &'a Trace<T> {
+        self.trace
+    }
+
+    /// The first token.
+    pub(crate) fn first(&self) -> usize {
+        self.rows.start
+    }
+
+    /// Of a matrix of the pass, the rows of the part.
+    pub(super) fn of<'b>(&self, matrix: &'b Matrix<T>) -> View<'b, T> {
+        matrix.view().block(self.rows.clone(), 0..matrix.cols())
+    }
+
+    /// The heads of `sequences` sequences, of those of a layer.
+    pub(super) fn heads(
+        &self,
+        heads: &'a [Head<T>],
+        each: usize,
+        sequences: usize,
+    ) -> &'a [Head<T>] {
+        &heads[self.sequence * each..(self.sequence + sequences) * each]
+    }
+}
+
+impl<T: Real> Trace<T> {
+    /// The sequences that these are of the pass's layout.
+    #[must_use]
+    pub fn part(&self, layout: &Layout, sequences: Range<usize>) -> Part<'_, T> {
+        Part {
+            trace: self,
+            sequence: sequences.start,
+            rows: layout.starts[sequences.start]..layout.starts[sequences.end],
+        }
+    }
+
+    /// Leaves the memory to the next pass.
+    pub fn recycle(self) {
+        self.words.recycle();
+        self.embedding_norm.recycle();
+        self.output.recycle();
+        self.layers.into_iter().for_each(LayerTrace::recycle);
+    }
+}
+
 /// One encoder layer of a forward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrace<T> {
@@ -71,7 +163,7 @@ pub struct LayerTrace<T> {
     pub bottleneck: Option<BottleneckTrace<T>>,
     /// Queries, keys and values; (N, 3I).
     pub qkv: Matrix<T>,
-    /// Attention probabilities and their logarithms; A for each sequence, (S, S) each.
+    /// Attention; A for each sequence, (S, S) each.
     pub heads: Vec<Head<T>>,
     /// The heads' context vectors; (N, I).
     pub ctx: Matrix<T>,
@@ -81,7 +173,27 @@ pub struct LayerTrace<T> {
     pub feed_forwards: Vec<FeedForwardTrace<T>>,
 }
 
-impl<T> LayerTrace<T> {
+impl<T: Real> LayerTrace<T> {
+    /// Leaves the memory to the next layer or pass.
+    pub(super) fn recycle(self) {
+        self.resid_pre.recycle();
+        self.qkv.recycle();
+        self.ctx.recycle();
+        self.attention_norm.recycle();
+        self.heads
+            .into_iter()
+            .for_each(|head| head.shifted.recycle());
+        if let Some(bottleneck) = self.bottleneck {
+            bottleneck.inner.recycle();
+        }
+        for block in self.feed_forwards {
+            block.resid_mid.recycle();
+            block.mlp_pre.recycle();
+            block.mlp_out.recycle();
+            block.mlp_norm.recycle();
+        }
+    }
+
     /// What goes into the blocks, and past the attention through its residual connection; (N, I).
     pub(super) fn inner(&self) -> &Matrix<T> {
         match &self.bottleneck {
@@ -111,8 +223,6 @@ pub struct FeedForwardTrace<T> {
     pub resid_mid: Matrix<T>,
     /// Before the activation; (N, F).
     pub mlp_pre: Matrix<T>,
-    /// After the activation; (N, F).
-    pub mlp_act: Matrix<T>,
     /// Its output; (N, I).
     pub mlp_out: Matrix<T>,
     /// The norm over `resid_mid` + `mlp_out`; (N, I).

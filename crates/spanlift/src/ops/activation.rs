@@ -6,6 +6,7 @@
 //!
 //! Shapes: u, g (S, F).
 
+use super::product::View;
 use super::rows::{each_row, vectorised};
 use super::{Matrix, Real};
 use crate::model::Activation;
@@ -59,10 +60,10 @@ pub(crate) fn slope<T: Real>(f: Activation, u: T) -> T {
 
 /// Δf/Δu, or its limit.
 #[inline(always)]
-fn rescale<T: Real>(f: Activation, u: T, u0: T, g: T, g0: T) -> T {
+fn rescale<T: Real>(f: Activation, u: T, u0: T) -> T {
     let d = u - u0;
     let mid = T::of(0.5) * (u + u0);
-    let quotient = (g - g0) / d;
+    let quotient = (value(f, u) - value(f, u0)) / d;
     let (near, small) = match f {
         Activation::Gelu => {
             let (cdf, pdf) = mid.normal();
@@ -81,31 +82,21 @@ fn rescale<T: Real>(f: Activation, u: T, u0: T, g: T, g0: T) -> T {
     if small { near } else { quotient }
 }
 
-/// g (S, F).
-pub fn forward<T: Real>(f: Activation, u: &Matrix<T>) -> Matrix<T> {
-    let mut g = Matrix::zeros(u.rows(), u.cols());
-    each_row(&mut g, |i, g| match f {
-        Activation::Gelu => gelu_row(u.row(i), g),
-        _ => g
-            .iter_mut()
-            .zip(u.row(i))
-            .for_each(|(g, &u)| *g = value(f, u)),
-    });
-    g
+/// g for one row, or part of one.
+pub fn forward<T: Real>(f: Activation, u: &[T], g: &mut [T]) {
+    match f {
+        Activation::Gelu => gelu_row(u, g),
+        _ => g.iter_mut().zip(u).for_each(|(g, &u)| *g = value(f, u)),
+    }
 }
 
-/// m_g (S, F) becomes m_u in place; each pair is (u, g).
-pub fn multiplier<T: Real>(
-    f: Activation,
-    (u, g): (&Matrix<T>, &Matrix<T>),
-    (u0, g0): (&Matrix<T>, &Matrix<T>),
-    m: &mut Matrix<T>,
-) {
+/// m_g (S, F) becomes m_u in place.
+pub fn multiplier<T: Real>(f: Activation, u: View<'_, T>, u0: View<'_, T>, m: &mut Matrix<T>) {
     each_row(m, |i, m| {
-        let (u, g, u0, g0) = (u.row(i), g.row(i), u0.row(i), g0.row(i));
+        let (u, u0) = (u.row(i), u0.row(i));
         match f {
-            Activation::Gelu => gelu_multiplier_row(u, u0, g, g0, m),
-            _ => (0..m.len()).for_each(|k| m[k] *= rescale(f, u[k], u0[k], g[k], g0[k])),
+            Activation::Gelu => gelu_multiplier_row(u, u0, m),
+            _ => (0..m.len()).for_each(|k| m[k] *= rescale(f, u[k], u0[k])),
         }
     });
 }
@@ -120,13 +111,11 @@ vectorised! {
 }
 
 vectorised! {
-    fn gelu_multiplier_row<'a, T: Real>(
-        u: &'a [T], u0: &'a [T], g: &'a [T], g0: &'a [T], m: &'a mut [T],
-    ) -> () {
+    fn gelu_multiplier_row<'a, T: Real>(u: &'a [T], u0: &'a [T], m: &'a mut [T]) -> () {
         let n = m.len();
-        let (u, u0, g, g0) = (&u[..n], &u0[..n], &g[..n], &g0[..n]);
+        let (u, u0) = (&u[..n], &u0[..n]);
         for k in 0..n {
-            m[k] *= rescale(Activation::Gelu, u[k], u0[k], g[k], g0[k]);
+            m[k] *= rescale(Activation::Gelu, u[k], u0[k]);
         }
     }
 }
@@ -177,10 +166,11 @@ mod tests {
     fn ours<T: Real>(f: Activation, u: f64, u0: f64) -> (f64, f64) {
         let of = |u: f64| Matrix::from_vec(1, 1, vec![T::of(u)]);
         let (u, u0) = (of(u), of(u0));
-        let (g, g0) = (forward(f, &u), forward(f, &u0));
+        let mut g = [T::ZERO];
+        forward(f, u.data(), &mut g);
         let mut m = Matrix::from_vec(1, 1, vec![T::of(2.0)]);
-        multiplier(f, (&u, &g), (&u0, &g0), &mut m);
-        (g.data()[0].f64(), m.data()[0].f64())
+        multiplier(f, u.view(), u0.view(), &mut m);
+        (g[0].f64(), m.data()[0].f64())
     }
 
     #[test]
@@ -234,15 +224,13 @@ mod tests {
     /// A row long enough for whole vectors equals the row of one.
     #[test]
     fn a_long_row_equals_single_elements() {
-        let u = Matrix::from_vec(
-            1,
-            37,
-            (0..37).map(|k| (k as f32 * 0.7 - 12.0) * 0.5).collect(),
-        );
-        let g = forward(Activation::Gelu, &u);
+        let u: Vec<f32> = (0..37).map(|k| (k as f32 * 0.7 - 12.0) * 0.5).collect();
+        let mut g = vec![0.0; 37];
+        forward(Activation::Gelu, &u, &mut g);
         for k in 0..37 {
-            let one = forward(Activation::Gelu, &Matrix::from_vec(1, 1, vec![u.data()[k]]));
-            assert!((g.data()[k] - one.data()[0]).abs() <= 1e-7);
+            let mut one = [0.0];
+            forward(Activation::Gelu, &u[k..=k], &mut one);
+            assert!((g[k] - one[0]).abs() <= 1e-7);
         }
     }
 }

@@ -9,45 +9,64 @@
 //! (m_P,ij − ⟨ℓ_i, m_P,i⟩/Λ_i)·ΔP_ij, where it looks; METHOD section 2.
 //!
 //! Shapes: sequences packed one behind the other, N tokens in all; qkv (N, 3I), ctx (N, I), with I the attention's
-//! units, D = I/A; P (A, S, S) for each sequence of S tokens.
+//! units, D = I/A; P (A, S, S) for each sequence of S tokens. A head goes through its queries some at a time, so that
+//! what is (S, S) stays in the cache, and of each pass one such matrix alone is kept.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::product::{View, ViewMut, multiply};
-use super::relative::{self, Relative};
+use super::product::{Panels, View, ViewMut};
+use super::relative::{Relative, Terms};
 use super::rows::vectorised;
-use super::softmax;
+use super::softmax::{self, Row};
 use super::{Matrix, Real};
 
-/// Attention of one head over one sequence.
+/// Queries that a head takes at a time: a multiple of every tile's rows.
+const QUERIES: usize = 48;
+
+/// Attention of one head over one sequence: what P and ln P are made of again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head<T> {
-    /// P; (S, S), a row a query.
-    pub probs: Matrix<T>,
-    /// ln P; (S, S). Kept, because P may be 0 where ln P is not −∞.
-    pub log_probs: Matrix<T>,
+    /// s − max s, of each query's scores; (S, S), a row a query.
+    pub shifted: Matrix<T>,
+    /// Z = Σ exp(s − max s), of each query; (S).
+    pub z: Vec<T>,
 }
 
-/// Rule of the two products QKᵀ and PV, and of the softmax between them: which pair of passes each is taken at.
-#[derive(Clone, Copy, Debug)]
-pub struct Pairs<'a, T> {
-    /// Input and reference of the change: Δ is taken between these.
-    pub change: [Pass<'a, T>; 2],
-    /// The two ends of the mean that stands for Q̄, K̄, V̄ and P̄.
-    pub product: [Pass<'a, T>; 2],
-    /// The two ends of the log-mean.
-    pub softmax: [Pass<'a, T>; 2],
+impl<T: Real> Head<T> {
+    /// P; (S, S), a row a query.
+    #[must_use]
+    pub fn probs(&self) -> Matrix<T> {
+        let mut probs = Matrix::zeros(self.z.len(), self.z.len());
+        for (i, &z) in self.z.iter().enumerate() {
+            softmax::again(self.shifted.row(i), z, probs.row_mut(i));
+        }
+        probs
+    }
 }
 
 /// What one forward pass kept of the attention of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a, T> {
     /// Queries, keys and values; (N, 3I).
-    pub qkv: &'a Matrix<T>,
+    pub qkv: View<'a, T>,
     /// The heads of the first sequence, then those of the next.
     pub heads: &'a [Head<T>],
+}
+
+/// Which of the two passes, input and reference, are the two ends of a mean.
+pub type Ends = [usize; 2];
+
+/// Rule of the two products QKᵀ and PV, and of the softmax between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairs<'a, T> {
+    /// Input and reference: Δ is taken between these.
+    pub passes: [Pass<'a, T>; 2],
+    /// The ends of the mean that stands for Q̄, K̄, V̄ and P̄.
+    pub product: Ends,
+    /// The ends of the log-mean.
+    pub softmax: Ends,
 }
 
 /// Edge scores of one head over one sequence; (S, S) each, a row a query, a column a key.
@@ -57,6 +76,40 @@ pub struct Edges<T> {
     pub pattern: Matrix<T>,
     /// What it carries.
     pub content: Matrix<T>,
+}
+
+impl<T: Real> Edges<T> {
+    /// Of S tokens, none of them there yet.
+    #[must_use]
+    pub fn new(s: usize) -> Self {
+        Self {
+            pattern: Matrix::zeros(s, s),
+            content: Matrix::zeros(s, s),
+        }
+    }
+}
+
+/// What becomes of a head's edge scores.
+pub trait EdgeSink<T>: Send {
+    /// Whether they are to be computed.
+    fn wanted(&self) -> bool;
+    /// Takes those of the queries from `first` on, in order; (n, S) each.
+    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>);
+}
+
+/// All of them.
+impl<T: Real> EdgeSink<T> for Edges<T> {
+    fn wanted(&self) -> bool {
+        true
+    }
+
+    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>) {
+        let to = [&mut self.pattern, &mut self.content];
+        for (to, from) in to.into_iter().zip([pattern, content]) {
+            let at = first * to.cols();
+            to.data_mut()[at..at + from.data().len()].copy_from_slice(from.data());
+        }
+    }
 }
 
 /// One head's columns in qkv: those of Q, of K and of V.
@@ -69,9 +122,9 @@ struct Columns {
 
 impl Columns {
     /// `part`: 0 for Q, 1 for K, 2 for V.
-    fn of<'a, T: Real>(self, qkv: &'a Matrix<T>, rows: [usize; 2], part: usize) -> View<'a, T> {
+    fn of<T: Real>(self, qkv: View<'_, T>, rows: [usize; 2], part: usize) -> View<'_, T> {
         let from = part * self.hidden + self.head * self.width;
-        qkv.view().block(rows[0]..rows[1], from..from + self.width)
+        qkv.block(rows[0]..rows[1], from..from + self.width)
     }
 
     /// In a matrix of H columns.
@@ -86,6 +139,13 @@ fn scale<T: Real>(width: usize, relative: Option<&Relative<T>>) -> T {
     T::of(1.0 / ((width * terms) as f64).sqrt())
 }
 
+/// The queries of S, some at a time.
+fn parts(s: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..s)
+        .step_by(QUERIES)
+        .map(move |first| first..s.min(first + QUERIES))
+}
+
 /// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N).
 pub fn forward<T: Real>(
     qkv: &Matrix<T>,
@@ -94,91 +154,105 @@ pub fn forward<T: Real>(
     relative: Option<&Relative<T>>,
 ) -> (Matrix<T>, Vec<Head<T>>) {
     let hidden = qkv.cols() / 3;
-    let width = hidden / heads;
-    let mut ctx = Matrix::zeros(qkv.rows(), hidden);
-    let kept = ctx
-        .view_mut()
-        .blocks(starts, heads)
+    let mut ctx = Matrix::reused(qkv.rows(), hidden);
+    let one = |(at, ctx): (usize, ViewMut<'_, T>)| {
+        let rows = [starts[at / heads], starts[at / heads + 1]];
+        let columns = Columns {
+            head: at % heads,
+            hidden,
+            width: hidden / heads,
+        };
+        forward_head(qkv.view(), columns, rows, relative, ctx)
+    };
+    let blocks = ctx.view_mut().blocks(starts, heads);
+    let kept = blocks
         .into_par_iter()
+        .with_max_len(1)
         .enumerate()
-        .map(|(at, ctx)| {
-            let rows = [starts[at / heads], starts[at / heads + 1]];
-            let columns = Columns {
-                head: at % heads,
-                hidden,
-                width,
-            };
-            let s = rows[1] - rows[0];
-            let mut log_probs = Matrix::zeros(s, s);
-            let (q, k, v) = (
-                columns.of(qkv, rows, 0),
-                columns.of(qkv, rows, 1),
-                columns.of(qkv, rows, 2),
-            );
-            let scale = scale(width, relative);
-            multiply(log_probs.view_mut(), false, scale, q, k.t());
-            if let Some(relative) = relative {
-                relative::forward(relative, columns.own(), [q, k], scale, &mut log_probs);
-            }
-            let mut probs = Matrix::zeros(s, s);
-            for i in 0..s {
-                softmax::forward(log_probs.row_mut(i), probs.row_mut(i));
-            }
-            multiply(ctx, false, T::ONE, probs.view(), v);
-            Head { probs, log_probs }
-        })
+        .map(one)
         .collect();
     (ctx, kept)
 }
 
-/// m_qkv (N, 3I) from m_ctx (N, I); `edges(sequence, head, edge scores)` receives each head's, from any thread, and
-/// what it returns is returned, the heads of the first sequence first.
-pub fn multiplier<T: Real, U: Send>(
+fn forward_head<T: Real>(
+    qkv: View<'_, T>,
+    columns: Columns,
+    rows: [usize; 2],
+    relative: Option<&Relative<T>>,
+    mut ctx: ViewMut<'_, T>,
+) -> Head<T> {
+    let s = rows[1] - rows[0];
+    let [q, k, v] = [0, 1, 2].map(|part| columns.of(qkv, rows, part));
+    let scale = scale(columns.width, relative);
+    let terms = relative.map(|relative| Terms::new(relative, columns.own(), scale, s));
+    let terms = terms.as_ref().map(|terms| terms.scores(k));
+    let (keys, values) = (Panels::of(k.t()), Panels::of(v));
+    let mut shifted = Matrix::reused(s, s);
+    let mut z = Vec::with_capacity(s);
+    let mut probs = Matrix::zeros(QUERIES.min(s), s);
+    for part in parts(s) {
+        let q = q.block(part.clone(), 0..columns.width);
+        keys.multiply(shifted.view_mut().part(part.clone()), false, scale, q);
+        if let Some(terms) = &terms {
+            terms.add(
+                part.start,
+                q,
+                &mut shifted.data_mut()[part.start * s..part.end * s],
+            );
+        }
+        for (at, i) in part.clone().enumerate() {
+            z.push(softmax::forward(shifted.row_mut(i), probs.row_mut(at)));
+        }
+        let probs = probs.view().block(0..part.len(), 0..s);
+        values.multiply(ctx.part(part), false, T::ONE, probs);
+    }
+    Head { shifted, z }
+}
+
+/// m_qkv (N, 3I) from m_ctx (N, I); `edges(sequence, head)` gives what takes that head's edges, on any thread, and all
+/// these are returned, the heads of the first sequence first.
+pub fn multiplier<T: Real, E: EdgeSink<T>>(
     pairs: &Pairs<'_, T>,
     starts: &[usize],
     heads: usize,
     relative: Option<&Relative<T>>,
     m_ctx: &Matrix<T>,
-    edges: impl Fn(usize, usize, &dyn Fn() -> Edges<T>) -> U + Sync,
-) -> (Matrix<T>, Vec<U>) {
+    edges: impl Fn(usize, usize) -> E + Sync,
+) -> (Matrix<T>, Vec<E>) {
     let hidden = m_ctx.cols();
-    let width = hidden / heads;
-    let mut m_qkv = Matrix::zeros(m_ctx.rows(), 3 * hidden);
-    // The blocks of a sequence's row: Q, K and V of every head. Dealt out to the heads.
+    let mut m_qkv = Matrix::reused(m_ctx.rows(), 3 * hidden);
+    // The blocks of a sequence's rows: Q, K and V of every head. Dealt out to the heads.
     let sequences = starts.len() - 1;
     let mut dealt: Vec<Vec<ViewMut<'_, T>>> = (0..sequences * heads)
         .map(|_| Vec::with_capacity(3))
         .collect();
-    for (at, block) in m_qkv
-        .view_mut()
-        .blocks(starts, 3 * heads)
-        .into_iter()
-        .enumerate()
-    {
+    let blocks = m_qkv.view_mut().blocks(starts, 3 * heads);
+    for (at, block) in blocks.into_iter().enumerate() {
         dealt[at / (3 * heads) * heads + at % heads].push(block);
     }
+    let one = |(at, blocks): (usize, Vec<ViewMut<'_, T>>)| {
+        let rows = [starts[at / heads], starts[at / heads + 1]];
+        let columns = Columns {
+            head: at % heads,
+            hidden,
+            width: hidden / heads,
+        };
+        let m_o = m_ctx.view().block(rows[0]..rows[1], columns.own());
+        let mut edges = edges(at / heads, at % heads);
+        multiplier_head(pairs, at, columns, rows, relative, m_o, blocks, &mut edges);
+        edges
+    };
     let found = dealt
         .into_par_iter()
+        .with_max_len(1)
         .enumerate()
-        .map(|(at, blocks)| {
-            let rows = [starts[at / heads], starts[at / heads + 1]];
-            let columns = Columns {
-                head: at % heads,
-                hidden,
-                width,
-            };
-            let m_o = m_ctx.view().block(rows[0]..rows[1], columns.own());
-            let (m_p, centres) = head(pairs, at, columns, rows, relative, m_o, blocks);
-            edges(at / heads, at % heads, &|| {
-                edge_scores(pairs, at, columns, rows, m_o, &m_p, &centres)
-            })
-        })
+        .map(one)
         .collect();
     (m_qkv, found)
 }
 
-/// Writes one head's m_Q, m_K, m_V; gives m_P and each query's centre ⟨ℓ, m_P⟩/Λ.
-fn head<T: Real>(
+/// Writes one head's m_Q, m_K, m_V.
+fn multiplier_head<T: Real>(
     pairs: &Pairs<'_, T>,
     at: usize,
     columns: Columns,
@@ -186,107 +260,123 @@ fn head<T: Real>(
     relative: Option<&Relative<T>>,
     m_o: View<'_, T>,
     blocks: Vec<ViewMut<'_, T>>,
-) -> (Matrix<T>, Vec<T>) {
-    let s = rows[1] - rows[0];
-    let [a, b] = pairs.product;
-    let mean = |part| half_sum(columns.of(a.qkv, rows, part), columns.of(b.qkv, rows, part));
+    edges: &mut impl EdgeSink<T>,
+) {
+    let Ok([mut m_q, mut m_k, mut m_v]) = <[_; 3]>::try_from(blocks) else {
+        unreachable!("three blocks a head");
+    };
+    let (s, width) = (rows[1] - rows[0], columns.width);
+    let of = |pass: usize, part| columns.of(pairs.passes[pass].qkv, rows, part);
+    let mean = |part| {
+        let [a, b] = pairs.product.map(|pass| of(pass, part));
+        combined(a, b, |a, b| T::of(0.5) * (a + b))
+    };
     let (q, k, v) = (mean(0), mean(1), mean(2));
-    let p = half_sum(a.heads[at].probs.view(), b.heads[at].probs.view());
-    let mut m_p = Matrix::zeros(s, s);
-    multiply(m_p.view_mut(), false, T::ONE, m_o, v.view().t());
-    let mut m_s = m_p.clone();
-    let mut scratch = vec![T::ZERO; s];
-    let [a, b] = pairs.softmax.map(|pass| &pass.heads[at]);
-    let centres = (0..s)
-        .map(|i| {
-            let (p, p0) = (
-                (a.probs.row(i), a.log_probs.row(i)),
-                (b.probs.row(i), b.log_probs.row(i)),
-            );
-            softmax::multiplier(p.0, p.1, p0.0, p0.1, m_s.row_mut(i), &mut scratch)
-        })
-        .collect();
-    let mut blocks = blocks.into_iter();
-    let scale = scale(columns.width, relative);
-    if let (Some(mut m_q), Some(mut m_k), Some(m_v)) = (blocks.next(), blocks.next(), blocks.next())
-    {
-        let (on_q, on_k) = (m_q.again(), m_k.again());
-        multiply(on_q, false, scale, m_s.view(), k.view());
-        multiply(on_k, false, scale, m_s.view().t(), q.view());
-        if let Some(relative) = relative {
-            relative::multiplier(relative, columns.own(), &m_s, scale, [m_q, m_k]);
-        }
-        multiply(m_v, false, T::ONE, p.view().t(), m_o);
-    }
-    (m_p, centres)
-}
+    let (keys, values) = (Panels::of(k.view()), Panels::of(v.view().t()));
+    let changes = edges.wanted().then(|| {
+        let change = combined(of(0, 2), of(1, 2), |v, v0| v - v0);
+        Panels::of(change.view().t())
+    });
+    let scale = scale(width, relative);
+    let terms = relative.map(|relative| Terms::new(relative, columns.own(), scale, s));
+    let mut terms = terms.as_ref().map(Terms::sums);
 
-fn edge_scores<T: Real>(
-    pairs: &Pairs<'_, T>,
-    at: usize,
-    columns: Columns,
-    rows: [usize; 2],
-    m_o: View<'_, T>,
-    m_p: &Matrix<T>,
-    centres: &[T],
-) -> Edges<T> {
-    let s = rows[1] - rows[0];
-    let [x, x0] = pairs.change;
-    let (v, v0) = (columns.of(x.qkv, rows, 2), columns.of(x0.qkv, rows, 2));
-    let mut change = Matrix::zeros(s, columns.width);
-    for i in 0..s {
-        for (d, (&v, &v0)) in change
-            .row_mut(i)
-            .iter_mut()
-            .zip(v.row(i).iter().zip(v0.row(i)))
-        {
-            *d = v - v0;
+    let pass_heads = pairs.passes.map(|pass| &pass.heads[at]);
+    let n = QUERIES.min(s);
+    let mut probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
+    let (mut mean_probs, mut m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
+    let mut scratch = vec![T::ZERO; s];
+    for part in parts(s) {
+        let (first, n) = (part.start, part.len());
+        if n < m_s.rows() {
+            probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
+            (mean_probs, m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
+        }
+        let m_o = m_o.block(part.clone(), 0..width);
+        values.multiply(m_s.view_mut(), false, T::ONE, m_o); // m_P until the softmax rule
+        let mut pattern = changes.as_ref().map(|_| m_s.clone());
+        for (row, i) in part.clone().enumerate() {
+            for (probs, head) in probs.iter_mut().zip(pass_heads) {
+                softmax::again(head.shifted.row(i), head.z[i], probs.row_mut(row));
+            }
+            let [a, b] = pairs.product.map(|pass| probs[pass].row(row));
+            half_sum(a, b, mean_probs.row_mut(row));
+            let [a, b] = pairs.softmax.map(|pass| Row {
+                p: probs[pass].row(row),
+                shifted: pass_heads[pass].shifted.row(i),
+                log_z: pass_heads[pass].z[i].ln(),
+            });
+            let centre = softmax::multiplier(a, b, m_s.row_mut(row), &mut scratch);
+            if let Some(pattern) = &mut pattern {
+                pattern_row(
+                    probs[0].row(row),
+                    probs[1].row(row),
+                    centre,
+                    pattern.row_mut(row),
+                );
+            }
+        }
+        keys.multiply(m_q.part(part.clone()), false, scale, m_s.view());
+        if let Some(terms) = &mut terms {
+            terms.add(first, m_s.data(), m_q.part(part.clone()));
+        }
+        let q = Panels::of(q.view().block(part, 0..width));
+        q.multiply(m_k.again(), first > 0, scale, m_s.view().t());
+        let m_o_panels = Panels::of(m_o);
+        m_o_panels.multiply(m_v.again(), first > 0, T::ONE, mean_probs.view().t());
+        if let (Some(changes), Some(pattern)) = (&changes, &pattern) {
+            let content = &mut m_s;
+            changes.multiply(content.view_mut(), false, T::ONE, m_o);
+            for row in 0..n {
+                times(content.row_mut(row), mean_probs.row(row));
+            }
+            edges.take(first, pattern, content);
         }
     }
-    let mut content = Matrix::zeros(s, s);
-    multiply(content.view_mut(), false, T::ONE, m_o, change.view().t());
-    let mut pattern = m_p.clone();
-    let ([a, b], [p, p0]) = (pairs.product, pairs.change);
-    for i in 0..s {
-        edge_row(
-            a.heads[at].probs.row(i),
-            b.heads[at].probs.row(i),
-            p.heads[at].probs.row(i),
-            p0.heads[at].probs.row(i),
-            centres[i],
-            pattern.row_mut(i),
-            content.row_mut(i),
-        );
+    if let Some(terms) = terms {
+        terms.finish(m_k);
     }
-    Edges { pattern, content }
 }
 
 vectorised! {
-    fn edge_row<'a, T: Real>(
-        a: &'a [T], b: &'a [T], p: &'a [T], p0: &'a [T], centre: T, pattern: &'a mut [T], content: &'a mut [T],
-    ) -> () {
-        let n = pattern.len();
-        let (a, b, p, p0, content) = (&a[..n], &b[..n], &p[..n], &p0[..n], &mut content[..n]);
+    /// m_P becomes the pattern.
+    fn pattern_row<'a, T: Real>(p: &'a [T], p0: &'a [T], centre: T, m: &'a mut [T]) -> () {
+        let n = m.len();
+        let (p, p0) = (&p[..n], &p0[..n]);
         for j in 0..n {
-            pattern[j] = (pattern[j] - centre) * (p[j] - p0[j]);
-            content[j] *= T::of(0.5) * (a[j] + b[j]);
+            m[j] = (m[j] - centre) * (p[j] - p0[j]);
         }
     }
 }
 
-/// (a + b)/2.
-fn half_sum<T: Real>(a: View<'_, T>, b: View<'_, T>) -> Matrix<T> {
-    let mut mean = Matrix::zeros(a.rows(), a.cols());
-    for i in 0..a.rows() {
-        for (m, (&a, &b)) in mean
-            .row_mut(i)
-            .iter_mut()
-            .zip(a.row(i).iter().zip(b.row(i)))
-        {
-            *m = T::of(0.5) * (a + b);
+vectorised! {
+    fn times<'a, T: Real>(x: &'a mut [T], by: &'a [T]) -> () {
+        for (x, &by) in x.iter_mut().zip(by) {
+            *x *= by;
         }
     }
-    mean
+}
+
+vectorised! {
+    fn half_sum<'a, T: Real>(a: &'a [T], b: &'a [T], mean: &'a mut [T]) -> () {
+        let n = mean.len();
+        let (a, b) = (&a[..n], &b[..n]);
+        for j in 0..n {
+            mean[j] = T::of(0.5) * (a[j] + b[j]);
+        }
+    }
+}
+
+/// f of each pair.
+fn combined<T: Real>(a: View<'_, T>, b: View<'_, T>, f: impl Fn(T, T) -> T) -> Matrix<T> {
+    let mut result = Matrix::zeros(a.rows(), a.cols());
+    for i in 0..a.rows() {
+        let pairs = a.row(i).iter().zip(b.row(i));
+        for (result, (&a, &b)) in result.row_mut(i).iter_mut().zip(pairs) {
+            *result = f(a, b);
+        }
+    }
+    result
 }
 
 #[cfg(test)]
@@ -414,24 +504,21 @@ mod tests {
     }
 
     fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
-        let heads = ends.map(|pair| pair.map(|qkv| kept(qkv).1));
-        let pair = |at: usize| {
-            [0, 1].map(|end| Pass {
-                qkv: ends[at][end],
-                heads: &heads[at][end],
-            })
-        };
-        let pairs = Pairs {
-            change: pair(0),
-            product: pair(1),
-            softmax: pair(2),
-        };
-        let (m_qkv, found) = multiplier(&pairs, &STARTS, HEADS, None, m_ctx, |b, h, edges| {
-            ((b, h), edges())
+        let heads = ends[0].map(|qkv| kept(qkv).1);
+        let passes = [0, 1].map(|end| Pass {
+            qkv: ends[0][end].view(),
+            heads: &heads[end],
         });
-        let places: Vec<_> = found.iter().map(|(place, _)| *place).collect();
-        assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1)]);
-        (m_qkv, found.into_iter().map(|(_, edges)| edges).collect())
+        let of =
+            |pair: [&Matrix<T>; 2]| pair.map(|qkv| usize::from(!std::ptr::eq(qkv, ends[0][0])));
+        let pairs = Pairs {
+            passes,
+            product: of(ends[1]),
+            softmax: of(ends[2]),
+        };
+        multiplier(&pairs, &STARTS, HEADS, None, m_ctx, |b, _| {
+            Edges::new(STARTS[b + 1] - STARTS[b])
+        })
     }
 
     fn near<T: Real>(what: &str, got: &[T], want: &[f64], bound: f64) {
@@ -454,9 +541,11 @@ mod tests {
                 for i in 0..STARTS[b + 1] - STARTS[b] {
                     let got = &ctx.row(STARTS[b] + i)[h * WIDTH..(h + 1) * WIDTH];
                     near("ctx", got, &want.ctx[i], bound);
-                    near("P", head.probs.row(i), &want.probs[i], bound);
-                    let logs: Vec<f64> = want.probs[i].iter().map(|p| p.ln()).collect();
-                    near("ln P", head.log_probs.row(i), &logs, bound);
+                    near("P", head.probs().row(i), &want.probs[i], bound);
+                    let log_z = head.z[i].ln();
+                    let logs: Vec<T> = head.shifted.row(i).iter().map(|&s| s - log_z).collect();
+                    let want: Vec<f64> = want.probs[i].iter().map(|p| p.ln()).collect();
+                    near("ln P", &logs, &want, bound);
                 }
             }
         }
@@ -563,15 +652,18 @@ mod tests {
             forward(&x, &starts, 1, None),
             forward(&x0, &starts, 1, None),
         );
-        near("P", heads[0].probs.data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
+        near("P", heads[0].probs().data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
         near("ctx", ctx.data(), &[3.5, 3.0], 1e-15);
-        let [a, b] = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass { qkv, heads });
+        let passes = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass {
+            qkv: qkv.view(),
+            heads,
+        });
         let pairs = Pairs {
-            change: [a, b],
-            product: [a, b],
-            softmax: [a, b],
+            passes,
+            product: [0, 1],
+            softmax: [0, 1],
         };
-        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, None, &m_ctx, |_, _, edges| edges());
+        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, None, &m_ctx, |_, _| Edges::new(2));
         // m_P = (6, 2) and ℓ = ¼(1/ln(3/2), 1/ln 2), so m_P − centre = (4 ln(3/2), −4 ln 2)/ln 3; ΔP = (¼, −¼).
         // Query 1 looks the same in both.
         let pattern = [(1.5_f64).ln() / log3, log2 / log3, 0.0, 0.0];

@@ -2,6 +2,7 @@
 //!
 //! Shapes: m, x, x0 (S, H) give (S) or, by head, (S, A) sums. Products and sums run in f64, whatever T is.
 
+use super::product::View;
 use super::rows::{LANES, fold, map_rows, vectorised};
 use super::{Matrix, Real};
 
@@ -23,12 +24,12 @@ impl Contribution {
 }
 
 /// Σ m·(x − x0) over the hidden axis, for each row; (S).
-pub fn by_row<T: Real>(m: &Matrix<T>, x: &Matrix<T>, x0: &Matrix<T>) -> Vec<Contribution> {
+pub fn by_row<T: Real>(m: &Matrix<T>, x: View<'_, T>, x0: View<'_, T>) -> Vec<Contribution> {
     map_rows(m.rows(), |i| contribution(m.row(i), x.row(i), x0.row(i)))
 }
 
 /// Σ m·(x − x0) over each of `heads` groups of neighbouring columns, for each row; (S, A) row by row.
-pub fn by_head<T: Real>(m: &Matrix<T>, x: &Matrix<T>, x0: &Matrix<T>, heads: usize) -> Vec<f64> {
+pub fn by_head<T: Real>(m: &Matrix<T>, x: View<'_, T>, x0: View<'_, T>, heads: usize) -> Vec<f64> {
     let width = m.cols() / heads;
     map_rows(m.rows() * heads, |at| {
         let (i, columns) = (at / heads, at % heads * width..(at % heads + 1) * width);
@@ -82,7 +83,7 @@ mod tests {
                 .collect(),
         );
         let x0 = Matrix::from_vec(1, n, vec![1.0; n]);
-        let [got] = by_row(&m, &x, &x0)[..] else {
+        let [got] = by_row(&m, x.view(), x0.view())[..] else {
             panic!()
         };
         // Even k: k·2, together 2·90; odd k: k·(−2), together −2·100.
@@ -91,9 +92,9 @@ mod tests {
             (180.0, -200.0, -20.0)
         );
         // Four heads of five columns: the first has 2·(0 + 2 + 4) and −2·(1 + 3).
-        let heads = by_head(&m, &x, &x0, 4);
+        let heads = by_head(&m, x.view(), x0.view(), 4);
         assert_eq!(heads, [4.0, -14.0, 24.0, -34.0]);
         let broken = Matrix::from_vec(1, n, vec![f32::NAN; n]);
-        assert!(by_row(&broken, &x, &x0)[0].score().is_nan());
+        assert!(by_row(&broken, x.view(), x0.view())[0].score().is_nan());
     }
 }

@@ -9,6 +9,7 @@
 //! Shapes: y (S, H), u, g (S, F), W (F, H).
 
 use super::activation::{slope, value};
+use super::product::View;
 use super::rows::{each_row, vectorised};
 use super::{Matrix, Real};
 use crate::model::{Activation, Linear};
@@ -17,8 +18,8 @@ use crate::model::{Activation, Linear};
 pub fn multiplier<T: Real>(
     f: Activation,
     linear: &Linear<T>,
-    (y, u): (&Matrix<T>, &Matrix<T>),
-    (y0, u0): (&Matrix<T>, &Matrix<T>),
+    (y, u): (View<'_, T>, View<'_, T>),
+    (y0, u0): (View<'_, T>, View<'_, T>),
     mut m_g: Matrix<T>,
 ) -> Matrix<T> {
     let (rows, hidden, units) = (y.rows(), y.cols(), u.cols());
@@ -31,8 +32,7 @@ pub fn multiplier<T: Real>(
     });
     let mut push = Matrix::zeros(rows, units); // |Δy||W|ᵀ, then M⁺ − M⁻
     let none = vec![T::ZERO; units];
-    let done = |_, _, _: &mut [T]| ();
-    size.down(step.view(), &none, push.view_mut(), done);
+    size.down(step.view(), &none, push.view_mut());
 
     // Rows of (m_g, push) become rows of (M⁺ + M⁻, M⁺ − M⁻).
     let mut difference: Vec<&mut [T]> = push.data_mut().chunks_exact_mut(units).collect();
@@ -213,7 +213,13 @@ mod tests {
             };
             let (u, u_ref) = (linear::forward(&unit, &y), linear::forward(&unit, &y0));
             let m_g = Matrix::from_vec(rows, 1, vec![T::ONE; rows]);
-            let m_y = multiplier(f, &unit, (&y, &u), (&y0, &u_ref), m_g);
+            let m_y = multiplier(
+                f,
+                &unit,
+                (y.view(), u.view()),
+                (y0.view(), u_ref.view()),
+                m_g,
+            );
             for (i, pair) in pairs.iter().enumerate() {
                 let [up, down] = pair.map(T::f64);
                 for (got, (step, other)) in m_y.row(i).iter().zip([(up, down), (down, up)]) {
@@ -251,8 +257,8 @@ mod tests {
         let got = multiplier(
             Activation::Gelu,
             &linear_map,
-            (&y, &u),
-            (&y0, &u0),
+            (y.view(), u.view()),
+            (y0.view(), u0.view()),
             m_g.clone(),
         );
         for (got, want) in got
@@ -273,7 +279,12 @@ mod tests {
                     linear::forward(&linear_map, &y),
                     linear::forward(&linear_map, &y0),
                 );
-                let (g, g0) = (activation::forward(f, &u), activation::forward(f, &u0));
+                let of = |u: &Matrix<f64>| {
+                    let mut g = Matrix::zeros(u.rows(), u.cols());
+                    activation::forward(f, u.data(), g.data_mut());
+                    g
+                };
+                let (g, g0) = (of(&u), of(&u0));
                 let dot = |m: &Matrix<f64>, x: &Matrix<f64>, x0: &Matrix<f64>| -> f64 {
                     m.data()
                         .iter()
@@ -283,7 +294,13 @@ mod tests {
                         .sum()
                 };
                 let whole = dot(&m_g, &g, &g0);
-                let m_y = multiplier(f, &linear_map, (&y, &u), (&y0, &u0), m_g);
+                let m_y = multiplier(
+                    f,
+                    &linear_map,
+                    (y.view(), u.view()),
+                    (y0.view(), u0.view()),
+                    m_g,
+                );
                 assert!(
                     (dot(&m_y, &y, &y0) - whole).abs() < 1e-11 * step,
                     "{f:?} {step}"
@@ -295,10 +312,10 @@ mod tests {
                 linear::forward(&linear_map, &y),
                 linear::forward(&linear_map, &y0),
             );
-            let got = multiplier(f, &linear_map, (&y, &u), (&y0, &u0), m_g.clone());
-            let g = activation::forward(f, &u);
+            let (to, from) = ((y.view(), u.view()), (y0.view(), u0.view()));
+            let got = multiplier(f, &linear_map, to, from, m_g.clone());
             let mut m_u = m_g;
-            activation::multiplier(f, (&u, &g), (&u, &g), &mut m_u);
+            activation::multiplier(f, u.view(), u.view(), &mut m_u);
             for (got, want) in got
                 .data()
                 .iter()

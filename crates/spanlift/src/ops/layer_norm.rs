@@ -6,7 +6,7 @@
 //! Shapes: x, y (S, H); kept: n (S, H) and r = 1/σ (S).
 
 use super::rows::{each_row, each_row_with, lane_sum, vectorised};
-use super::{Matrix, Real};
+use super::{Matrix, Real, sum};
 use crate::model::LayerNorm;
 
 /// What the multiplier needs.
@@ -21,16 +21,51 @@ pub struct Kept<T> {
 /// y (S, H), and what is kept; `x` gives its memory to n.
 pub fn forward<T: Real>(norm: &LayerNorm<T>, mut x: Matrix<T>) -> (Matrix<T>, Kept<T>) {
     let mut r = vec![T::ZERO; x.rows()];
-    each_row_with(&mut x, &mut r, |_, x, r| *r = normalise(x, norm.eps));
-    let mut y = Matrix::zeros(x.rows(), x.cols());
-    each_row(&mut y, |i, y| scale(y, x.row(i), &norm.weight, &norm.bias));
+    let mut y = Matrix::reused(x.rows(), x.cols());
+    let mut rows: Vec<_> = rows_with(&mut x, &mut r).collect();
+    each_row_with(&mut y, &mut rows, |_, y, (n, r)| {
+        **r = normalise(n, norm.eps);
+        scale(y, n, &norm.weight, &norm.bias);
+    });
     (y, Kept { n: x, r })
 }
 
-/// m_y (S, H) becomes m_x in place.
-pub fn multiplier<T: Real>(norm: &LayerNorm<T>, a: &Kept<T>, a0: &Kept<T>, m: &mut Matrix<T>) {
+/// The same for x = x1 + x2.
+pub fn forward_of_sum<T: Real>(
+    norm: &LayerNorm<T>,
+    x1: &Matrix<T>,
+    x2: &Matrix<T>,
+) -> (Matrix<T>, Kept<T>) {
+    let mut n = Matrix::reused(x1.rows(), x1.cols());
+    let mut r = vec![T::ZERO; x1.rows()];
+    let mut y = Matrix::reused(x1.rows(), x1.cols());
+    let mut rows: Vec<_> = rows_with(&mut n, &mut r).collect();
+    each_row_with(&mut y, &mut rows, |i, y, (n, r)| {
+        sum::of_rows(x1.row(i), x2.row(i), n);
+        **r = normalise(n, norm.eps);
+        scale(y, n, &norm.weight, &norm.bias);
+    });
+    (y, Kept { n, r })
+}
+
+/// Each row with its number.
+fn rows_with<'a, T: Real>(
+    x: &'a mut Matrix<T>,
+    r: &'a mut [T],
+) -> impl Iterator<Item = (&'a mut [T], &'a mut T)> {
+    let cols = x.cols().max(1);
+    x.data_mut().chunks_exact_mut(cols).zip(r)
+}
+
+/// m_y (S, H) becomes m_x in place; of each kept the rows from a first one on.
+pub fn multiplier<T: Real>(
+    norm: &LayerNorm<T>,
+    [(a, first), (a0, first0)]: [(&Kept<T>, usize); 2],
+    m: &mut Matrix<T>,
+) {
     each_row(m, |i, m| {
-        multiplier_row(m, &norm.weight, a.n.row(i), a0.n.row(i), a.r[i], a0.r[i]);
+        let (i, i0) = (first + i, first0 + i);
+        multiplier_row(m, &norm.weight, a.n.row(i), a0.n.row(i0), a.r[i], a0.r[i0]);
     });
 }
 
@@ -156,7 +191,7 @@ mod tests {
             );
         }
         let mut got = Matrix::from_vec(1, h, m.iter().map(|&m| T::of(m)).collect());
-        multiplier(&norm(h), &a, &a0, &mut got);
+        multiplier(&norm(h), [(&a, 0), (&a0, 0)], &mut got);
         let want = plain_multiplier(&x, &x0, &m, &norm64);
         // The scale of the terms that cancel: |γ·m|/σ̄.
         let top = 1.5 * 2.0 / (1.0 / a.r[0].f64() + 1.0 / a0.r[0].f64());
@@ -191,7 +226,7 @@ mod tests {
         let ((y, a), (y0, a0)) = (run::<f64>(&x), run::<f64>(&x0));
         let whole: f64 = (0..h).map(|k| m[k] * (y.row(0)[k] - y0.row(0)[k])).sum();
         let mut m_x = Matrix::from_vec(1, h, m);
-        multiplier(&norm(h), &a, &a0, &mut m_x);
+        multiplier(&norm(h), [(&a, 0), (&a0, 0)], &mut m_x);
         let through: f64 = (0..h).map(|k| m_x.row(0)[k] * (x[k] - x0[k])).sum();
         assert!(
             (through - whole).abs() < 1e-13 && whole.abs() > 1e-2,
@@ -205,7 +240,7 @@ mod tests {
         let (x, m) = (wave(h, 0.3, 1.9, 1.0), wave(h, 9.0, 3.3, 1.0));
         let (_, a) = run::<f64>(&x);
         let mut got = Matrix::from_vec(1, h, m.clone());
-        multiplier(&norm(h), &a, &a, &mut got);
+        multiplier(&norm(h), [(&a, 0), (&a, 0)], &mut got);
         let value = |x: &[f64]| {
             plain(x, &norm(h))
                 .iter()

@@ -4,21 +4,34 @@
 //!
 //! Shapes: x (S, in), W (out, in), b (out), y (S, out).
 
-use super::{Matrix, Real};
-use crate::model::Linear;
+use super::{Matrix, Real, activation};
+use crate::model::{Activation, Linear};
 
 /// y (S, out).
 pub fn forward<T: Real>(linear: &Linear<T>, x: &Matrix<T>) -> Matrix<T> {
-    let mut y = Matrix::zeros(x.rows(), linear.weight.outputs());
-    let done = |_, _, _: &mut [T]| ();
-    let (weight, bias) = (&linear.weight, &linear.bias);
-    weight.down(x.view(), bias, y.view_mut(), done);
+    let mut y = Matrix::reused(x.rows(), linear.weight.outputs());
+    linear.weight.down(x.view(), &linear.bias, y.view_mut());
     y
+}
+
+/// u = xWᵀ + b and g = f(u), both (S, out).
+pub fn forward_activated<T: Real>(
+    linear: &Linear<T>,
+    f: Activation,
+    x: &Matrix<T>,
+) -> (Matrix<T>, Matrix<T>) {
+    let (rows, outputs) = (x.rows(), linear.weight.outputs());
+    let mut u = Matrix::reused(rows, outputs);
+    let mut g = Matrix::reused(rows, outputs);
+    let act = |u: &[T], g: &mut [T]| activation::forward(f, u, g);
+    let (weight, bias) = (&linear.weight, &linear.bias);
+    weight.down_and(x.view(), bias, u.view_mut(), g.view_mut(), act);
+    (u, g)
 }
 
 /// m_x (S, in).
 pub fn multiplier<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>) -> Matrix<T> {
-    let mut m_x = Matrix::zeros(m_y.rows(), linear.weight.inputs());
+    let mut m_x = Matrix::reused(m_y.rows(), linear.weight.inputs());
     linear
         .weight
         .back(m_y.view(), false, T::ONE, m_x.view_mut());
@@ -38,11 +51,10 @@ pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>, m_x: &mut M
 pub fn side_by_side<T: Real, const N: usize>(maps: [(&Linear<T>, &Matrix<T>); N]) -> Matrix<T> {
     let rows = maps.first().map_or(0, |(_, x)| x.rows());
     let outputs = maps.first().map_or(0, |(map, _)| map.weight.outputs());
-    let mut y = Matrix::zeros(rows, N * outputs);
+    let mut y = Matrix::reused(rows, N * outputs);
     let blocks = y.view_mut().blocks(&[0, rows], N);
     for ((map, x), block) in maps.into_iter().zip(blocks) {
-        let done = |_, _, _: &mut [T]| ();
-        map.weight.down(x.view(), &map.bias, block, done);
+        map.weight.down(x.view(), &map.bias, block);
     }
     y
 }

@@ -1,4 +1,11 @@
 //! A plain row-major matrix: what every operation takes and gives.
+//!
+//! Fresh memory costs more than most operations do: the system clears it page by page. So the large matrices of a pass
+//! come from the memory of those that are done with ([`Matrix::reused`], [`Matrix::recycle`]).
+
+use std::sync::{Mutex, PoisonError};
+
+use super::Real;
 
 /// A row-major matrix of `rows` × `cols` numbers.
 ///
@@ -69,5 +76,77 @@ impl<T: Copy + Default> Matrix<T> {
     /// All elements, row by row, to be written.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
+    }
+}
+
+/// Memory of matrices that are done with. It holds no more than the passes so far needed at one time, rounded up: a
+/// matrix that finds nothing of its size takes the place of one that was too small for it.
+#[derive(Debug)]
+pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
+
+/// Matrices of fewer numbers are left to the allocator.
+const SMALL: usize = 1 << 14;
+
+impl<T> Spare<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T: Real> Matrix<T> {
+    /// A matrix whose numbers are whatever stood in its memory before: all of them must be written.
+    #[must_use]
+    pub fn reused(rows: usize, cols: usize) -> Self {
+        let size = rows * cols;
+        if size < SMALL {
+            return Self::zeros(rows, cols);
+        }
+        // Eight sizes between a power of two and the next, so that sequences of about the same length share theirs.
+        let step = size.next_power_of_two() / 16;
+        let capacity = size.div_ceil(step) * step;
+        let found = {
+            let mut spare = T::spare().0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Ordered by size, the smallest first.
+            let at = spare.partition_point(|data| data.capacity() < capacity);
+            match spare.get(at) {
+                Some(data) if data.capacity() <= 2 * capacity => Some(spare.remove(at)),
+                _ => {
+                    if at > 0 {
+                        spare.remove(at - 1);
+                    }
+                    None
+                }
+            }
+        };
+        let mut data = found.unwrap_or_else(|| Vec::with_capacity(capacity));
+        data.resize(size, T::ZERO);
+        Self { rows, cols, data }
+    }
+
+    /// Leaves the memory to a matrix that comes.
+    pub fn recycle(self) {
+        if self.data.capacity() < SMALL {
+            return;
+        }
+        let mut spare = T::spare().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = spare.partition_point(|data| data.capacity() < self.data.capacity());
+        spare.insert(at, self.data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_goes_from_one_matrix_to_the_next() {
+        // Sizes that no other test asks for.
+        let first = Matrix::<f64>::reused(1_000, 3_001);
+        let place = first.data().as_ptr();
+        first.recycle();
+        let second = Matrix::<f64>::reused(3_001, 999);
+        assert_eq!(second.data().as_ptr(), place);
+        assert_eq!((second.rows(), second.cols()), (3_001, 999));
+        assert_eq!(second.data().len(), 3_001 * 999);
     }
 }

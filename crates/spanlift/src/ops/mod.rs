@@ -25,7 +25,7 @@ pub mod norm;
 pub mod product;
 mod real;
 pub mod relative;
-mod rows;
+pub(crate) mod rows;
 pub mod softmax;
 pub mod sum;
 

@@ -5,7 +5,7 @@
 //! Shapes: x, y (S, H), γ, β (H).
 
 use super::rows::each_row;
-use super::{Matrix, Real, layer_norm};
+use super::{Matrix, Real, layer_norm, sum};
 use crate::model::Norm;
 
 /// What the multiplier needs.
@@ -15,6 +15,15 @@ pub enum Kept<T> {
     LayerNorm(layer_norm::Kept<T>),
     /// Nothing.
     NoNorm,
+}
+
+impl<T: Real> Kept<T> {
+    /// Leaves the memory to the next pass.
+    pub(crate) fn recycle(self) {
+        if let Self::LayerNorm(kept) = self {
+            kept.n.recycle();
+        }
+    }
 }
 
 /// y (S, H), and what is kept.
@@ -35,21 +44,45 @@ pub fn forward<T: Real>(norm: &Norm<T>, mut x: Matrix<T>) -> (Matrix<T>, Kept<T>
     }
 }
 
+/// The same for x = x1 + x2.
+pub fn forward_of_sum<T: Real>(
+    norm: &Norm<T>,
+    x1: &Matrix<T>,
+    x2: &Matrix<T>,
+) -> (Matrix<T>, Kept<T>) {
+    match norm {
+        Norm::LayerNorm(norm) => {
+            let (y, kept) = layer_norm::forward_of_sum(norm, x1, x2);
+            (y, Kept::LayerNorm(kept))
+        }
+        Norm::NoNorm { .. } => {
+            let mut x = x1.clone();
+            sum::forward(&mut x, x2);
+            forward(norm, x)
+        }
+    }
+}
+
+/// What a pass kept, and the first of its rows that are meant.
+pub type From<'a, T> = (&'a Kept<T>, usize);
+
 /// m_y (S, H) becomes m_x in place.
 ///
 /// # Panics
 ///
 /// Where what was kept is not of this kind of norm.
-pub fn multiplier<T: Real>(norm: &Norm<T>, [a, a0]: [&Kept<T>; 2], m: &mut Matrix<T>) {
-    match (norm, a, a0) {
-        (Norm::LayerNorm(norm), Kept::LayerNorm(a), Kept::LayerNorm(a0)) => {
-            layer_norm::multiplier(norm, a, a0, m);
+pub fn multiplier<T: Real>(norm: &Norm<T>, ends: [From<'_, T>; 2], m: &mut Matrix<T>) {
+    match (norm, ends) {
+        (Norm::LayerNorm(norm), [(Kept::LayerNorm(a), first), (Kept::LayerNorm(a0), first0)]) => {
+            layer_norm::multiplier(norm, [(a, first), (a0, first0)], m)
         }
-        (Norm::NoNorm { weight, .. }, Kept::NoNorm, Kept::NoNorm) => each_row(m, |_, m| {
-            for (m, &w) in m.iter_mut().zip(weight) {
-                *m *= w;
-            }
-        }),
+        (Norm::NoNorm { weight, .. }, [(Kept::NoNorm, _), (Kept::NoNorm, _)]) => {
+            each_row(m, |_, m| {
+                for (m, &w) in m.iter_mut().zip(weight) {
+                    *m *= w;
+                }
+            });
+        }
         _ => unreachable!("a trace of another encoder"),
     }
 }
@@ -68,7 +101,7 @@ mod tests {
         // 2·1 + ½, −2 + 1; 2·3 + ½, 4 + 1.
         assert_eq!(y.data(), [2.5, -1.0, 6.5, 5.0]);
         let mut m = Matrix::from_vec(2, 2, vec![3.0, 5.0, -1.0, 0.5]);
-        multiplier(&norm, [&kept, &kept], &mut m);
+        multiplier(&norm, [(&kept, 0), (&kept, 0)], &mut m);
         assert_eq!(m.data(), [6.0, -5.0, -2.0, -0.5]);
     }
 }

@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::elementary;
+use super::matrix::Spare;
 use super::product::Kernel;
 
 /// `f32` or `f64`. In `f32` the exponential and the normal distribution are branch-free, so that loops over them
@@ -68,6 +69,9 @@ pub trait Real:
     fn normal(self) -> (Self, Self);
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// Where matrices leave their memory for the next ones.
+    #[doc(hidden)]
+    fn spare() -> &'static Spare<Self>;
 }
 
 mod sealed {
@@ -130,6 +134,10 @@ macro_rules! real {
             }
             fn is_finite(self) -> bool {
                 $t::is_finite(self)
+            }
+            fn spare() -> &'static Spare<Self> {
+                static SPARE: Spare<$t> = Spare::new();
+                &SPARE
             }
         }
     };

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::product::{View, ViewMut, multiply};
+use super::product::{Panels, View, ViewMut, multiply};
 use super::{Matrix, Real};
 
 /// The projected tables of one layer. At least one of the two is there.
@@ -68,67 +68,132 @@ impl Buckets {
     }
 }
 
-/// Adds a head's terms to its scores; `columns` are the head's of the tables.
-pub(super) fn forward<T: Real>(
-    relative: &Relative<T>,
+/// What a head's terms need, made once for all its rows.
+pub(super) struct Terms<'a, T> {
+    relative: &'a Relative<T>,
+    /// The head's columns of the tables.
     columns: Range<usize>,
-    [q, k]: [View<'_, T>; 2],
     scale: T,
-    scores: &mut Matrix<T>,
-) {
-    let s = scores.rows();
-    let rows = relative.buckets.rows(s);
-    let of = |table: &Matrix<T>, x: View<'_, T>| {
-        let mut terms = Matrix::zeros(s, table.rows());
-        let table = table.view().block(0..table.rows(), columns.clone());
-        multiply(terms.view_mut(), false, scale, x, table.t());
-        terms
-    };
-    if let Some(key) = &relative.key {
-        let terms = of(key, q);
-        for i in 0..s {
-            let term = terms.row(i);
-            for (j, score) in scores.row_mut(i).iter_mut().enumerate() {
-                *score += term[rows[i + s - 1 - j]];
-            }
+    /// Rows of the distances from −(S − 1) to S − 1.
+    rows: Vec<usize>,
+}
+
+impl<'a, T: Real> Terms<'a, T> {
+    pub(super) fn new(
+        relative: &'a Relative<T>,
+        columns: Range<usize>,
+        scale: T,
+        s: usize,
+    ) -> Self {
+        let rows = relative.buckets.rows(s);
+        Self {
+            relative,
+            columns,
+            scale,
+            rows,
         }
     }
-    if let Some(query) = &relative.query {
-        let terms = of(query, k);
-        for i in 0..s {
-            for (j, score) in scores.row_mut(i).iter_mut().enumerate() {
-                *score += terms.row(j)[rows[i + s - 1 - j]];
+
+    fn table<'b>(&self, table: &'b Matrix<T>) -> View<'b, T> {
+        table.view().block(0..table.rows(), self.columns.clone())
+    }
+
+    /// The factors of the scores: K^r for any query, and K·Q^r of the keys K (S, D).
+    pub(super) fn scores(&self, k: View<'_, T>) -> Scores<'_, T> {
+        let key = self.relative.key.as_ref();
+        let of_keys = self.relative.query.as_ref().map(|query| {
+            let mut terms = Matrix::zeros(k.rows(), query.rows());
+            let table = self.table(query).t();
+            multiply(terms.view_mut(), false, self.scale, k, table);
+            terms
+        });
+        Scores {
+            terms: self,
+            key: key.map(|key| Panels::of(self.table(key).t())),
+            of_keys,
+        }
+    }
+
+    /// Nothing yet of what goes back.
+    pub(super) fn sums(&self) -> Sums<'_, T> {
+        let s = self.rows.len().div_ceil(2);
+        let key = self.relative.key.as_ref();
+        let of_keys = self.relative.query.as_ref();
+        Sums {
+            terms: self,
+            key: key.map(|key| (Panels::of(self.table(key)), key.rows())),
+            of_keys: of_keys.map(|query| Matrix::zeros(s, query.rows())),
+        }
+    }
+}
+
+/// Adds the terms to scores.
+pub(super) struct Scores<'a, T> {
+    terms: &'a Terms<'a, T>,
+    key: Option<Panels<T>>,
+    of_keys: Option<Matrix<T>>,
+}
+
+impl<T: Real> Scores<'_, T> {
+    /// To those of the queries Q (n, D) from the `first` on; `scores` (n, S).
+    pub(super) fn add(&self, first: usize, q: View<'_, T>, scores: &mut [T]) {
+        let (rows, s) = (&self.terms.rows, self.terms.rows.len().div_ceil(2));
+        if let (Some(panels), Some(key)) = (&self.key, &self.terms.relative.key) {
+            let mut terms = Matrix::zeros(q.rows(), key.rows());
+            panels.multiply(terms.view_mut(), false, self.terms.scale, q);
+            for (i, scores) in scores.chunks_exact_mut(s).enumerate() {
+                let term = terms.row(i);
+                for (j, score) in scores.iter_mut().enumerate() {
+                    *score += term[rows[first + i + s - 1 - j]];
+                }
+            }
+        }
+        if let Some(terms) = &self.of_keys {
+            for (i, scores) in scores.chunks_exact_mut(s).enumerate() {
+                for (j, score) in scores.iter_mut().enumerate() {
+                    *score += terms.row(j)[rows[first + i + s - 1 - j]];
+                }
             }
         }
     }
 }
 
-/// Adds the terms' share of m_s (S, S) to m_Q and m_K (S, D).
-pub(super) fn multiplier<T: Real>(
-    relative: &Relative<T>,
-    columns: Range<usize>,
-    m_s: &Matrix<T>,
-    scale: T,
-    [m_q, m_k]: [ViewMut<'_, T>; 2],
-) {
-    let s = m_s.rows();
-    let rows = relative.buckets.rows(s);
-    let onto = |m: ViewMut<'_, T>, table: &Matrix<T>, at: &dyn Fn(usize, usize) -> usize| {
-        // Σ m_s over the pairs that share a row of the table; (S, 2B).
-        let mut sums = Matrix::zeros(s, table.rows());
-        for i in 0..s {
-            for (j, &m) in m_s.row(i).iter().enumerate() {
-                sums.row_mut(at(i, j))[rows[i + s - 1 - j]] += m;
+/// Adds the terms' share of m_s to m_Q and m_K.
+pub(super) struct Sums<'a, T> {
+    terms: &'a Terms<'a, T>,
+    key: Option<(Panels<T>, usize)>,
+    /// Σ m_s over the pairs of a key that share a row of the table; (S, 2B).
+    of_keys: Option<Matrix<T>>,
+}
+
+impl<T: Real> Sums<'_, T> {
+    /// Of the queries from the `first` on: m_s (n, S), m_Q (n, D).
+    pub(super) fn add(&mut self, first: usize, m_s: &[T], m_q: ViewMut<'_, T>) {
+        let (rows, s) = (&self.terms.rows, self.terms.rows.len().div_ceil(2));
+        if let Some((panels, buckets)) = &self.key {
+            let mut sums = Matrix::zeros(m_q.rows(), *buckets);
+            for (i, m_s) in m_s.chunks_exact(s).enumerate() {
+                for (j, &m) in m_s.iter().enumerate() {
+                    sums.row_mut(i)[rows[first + i + s - 1 - j]] += m;
+                }
+            }
+            panels.multiply(m_q, true, self.terms.scale, sums.view());
+        }
+        if let Some(sums) = &mut self.of_keys {
+            for (i, m_s) in m_s.chunks_exact(s).enumerate() {
+                for (j, &m) in m_s.iter().enumerate() {
+                    sums.row_mut(j)[rows[first + i + s - 1 - j]] += m;
+                }
             }
         }
-        let table = table.view().block(0..table.rows(), columns.clone());
-        multiply(m, true, scale, sums.view(), table);
-    };
-    if let Some(key) = &relative.key {
-        onto(m_q, key, &|i, _| i);
     }
-    if let Some(query) = &relative.query {
-        onto(m_k, query, &|_, j| j);
+
+    /// When all queries are there: m_K (S, D).
+    pub(super) fn finish(self, m_k: ViewMut<'_, T>) {
+        if let (Some(sums), Some(query)) = (&self.of_keys, &self.terms.relative.query) {
+            let table = self.terms.table(query);
+            multiply(m_k, true, self.terms.scale, sums.view(), table);
+        }
     }
 }
 
@@ -173,13 +238,21 @@ mod tests {
         let q = Matrix::from_vec(2, 1, vec![3.0, 5.0]);
         let k = Matrix::from_vec(2, 1, vec![7.0, 11.0]);
         let mut scores = Matrix::from_vec(2, 2, vec![100.0; 4]);
-        forward(&relative, 0..1, [q.view(), k.view()], 0.5, &mut scores);
+        let terms = Terms::new(&relative, 0..1, 0.5, 2);
+        let both = terms.scores(k.view());
+        for i in 0..2 {
+            both.add(i, q.view().block(i..i + 1, 0..1), scores.row_mut(i));
+        }
         // ½(Q_i·K^r + K_j·Q^r): (0,0): 3·20 + 7·2, (0,1): 3·10 + 11·1, (1,0): 5·20 + 7·2, (1,1): 5·20 + 11·2.
         assert_eq!(scores.data(), [137.0, 120.5, 157.0, 161.0]);
 
         let m_s = Matrix::from_vec(2, 2, vec![1.0, 2.0, -1.0, 3.0]);
         let (mut m_q, mut m_k) = (Matrix::zeros(2, 1), Matrix::zeros(2, 1));
-        multiplier(&relative, 0..1, &m_s, 0.5, [m_q.view_mut(), m_k.view_mut()]);
+        let mut sums = terms.sums();
+        for i in 0..2 {
+            sums.add(i, m_s.row(i), m_q.view_mut().part(i..i + 1));
+        }
+        sums.finish(m_k.view_mut());
         // ½(1·20 + 2·10), ½(−1·20 + 3·20); ½(1·2 − 1·2), ½(2·1 + 3·2).
         assert_eq!(m_q.data(), [20.0, 20.0]);
         assert_eq!(m_k.data(), [0.0, 4.0]);

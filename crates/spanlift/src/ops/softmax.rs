@@ -10,12 +10,13 @@ use super::Real;
 use super::rows::{LANES, lane_sum, vectorised};
 
 vectorised! {
-    /// One row: the scores `s` become ln p in place, and `p` the probabilities. ln p = (s − max) − ln Z.
+    /// One row: the scores `s` become s − max s in place, and `p` the probabilities; gives Z = Σ exp(s − max s). From
+    /// these two [`again`] makes the same p.
     ///
     /// # Panics
     ///
     /// Where the row is empty, or `p` is shorter.
-    pub fn forward<'a, T: Real>(s: &'a mut [T], p: &'a mut [T]) -> () {
+    pub fn forward<'a, T: Real>(s: &'a mut [T], p: &'a mut [T]) -> T {
         let n = s.len();
         let p = &mut p[..n];
         let mut lanes = [s[0]; LANES];
@@ -39,10 +40,20 @@ vectorised! {
             p[j] = s[j].exp();
         }
         let z = lane_sum(n, |j| p[j]);
-        let log_z = z.ln();
         for j in 0..n {
             p[j] = p[j] / z;
-            s[j] -= log_z;
+        }
+        z
+    }
+}
+
+vectorised! {
+    /// One row: p from s − max s and Z.
+    pub fn again<'a, T: Real>(shifted: &'a [T], z: T, p: &'a mut [T]) -> () {
+        let n = p.len();
+        let shifted = &shifted[..n];
+        for j in 0..n {
+            p[j] = shifted[j].exp() / z;
         }
     }
 }
@@ -65,22 +76,32 @@ fn log_mean<T: Real>(p: T, log_p: T, p0: T, log_p0: T) -> T {
     if d.abs() < T::ONE { near } else { far }
 }
 
+/// A row of one pass: p, s − max s and ln Z, so that ln p = (s − max s) − ln Z.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a, T> {
+    /// p; (S).
+    pub p: &'a [T],
+    /// s − max s; (S).
+    pub shifted: &'a [T],
+    /// ln Z.
+    pub log_z: T,
+}
+
 vectorised! {
     /// One row: m_p becomes m_s in place; gives ⟨ℓ, m_p⟩/Λ, the centre that was taken off. `scratch` has the
     /// row's length.
     pub fn multiplier<'a, T: Real>(
-        p: &'a [T],
-        log_p: &'a [T],
-        p0: &'a [T],
-        log_p0: &'a [T],
+        row: Row<'a, T>,
+        row0: Row<'a, T>,
         m: &'a mut [T],
         scratch: &'a mut [T],
     ) -> T {
         let n = m.len();
-        let (p, log_p, p0, log_p0) = (&p[..n], &log_p[..n], &p0[..n], &log_p0[..n]);
+        let (p, shifted, log_z) = (&row.p[..n], &row.shifted[..n], row.log_z);
+        let (p0, shifted0, log_z0) = (&row0.p[..n], &row0.shifted[..n], row0.log_z);
         let l = &mut scratch[..n];
         for j in 0..n {
-            l[j] = log_mean(p[j], log_p[j], p0[j], log_p0[j]);
+            l[j] = log_mean(p[j], shifted[j] - log_z, p0[j], shifted0[j] - log_z0);
         }
         // In f64: where one probability is near 1, m − centre cancels, and what is lost would be multiplied by Δs.
         let total = lane_sum(n, |j| l[j].f64());
@@ -139,14 +160,29 @@ mod tests {
     fn ours<T: Real>(s: &[f64], s0: &[f64], m: &[f64]) -> (Vec<f64>, Vec<f64>, f64) {
         let n = s.len();
         let run = |s: &[f64]| {
-            let mut log_p: Vec<T> = s.iter().map(|&s| T::of(s)).collect();
+            let mut shifted: Vec<T> = s.iter().map(|&s| T::of(s)).collect();
             let mut p = vec![T::ZERO; n];
-            forward(&mut log_p, &mut p);
-            (log_p, p)
+            let z = forward(&mut shifted, &mut p);
+            let mut same = vec![T::ZERO; n];
+            again(&shifted, z, &mut same);
+            assert_eq!(p, same);
+            (shifted, z.ln(), p)
         };
-        let ((log_p, p), (log_p0, p0)) = (run(s), run(s0));
+        let ((shifted, log_z, p), (shifted0, log_z0, p0)) = (run(s), run(s0));
         let mut m: Vec<T> = m.iter().map(|&m| T::of(m)).collect();
-        let centre = multiplier(&p, &log_p, &p0, &log_p0, &mut m, &mut vec![T::ZERO; n]);
+        let (row, row0) = (
+            Row {
+                p: &p,
+                shifted: &shifted,
+                log_z,
+            },
+            Row {
+                p: &p0,
+                shifted: &shifted0,
+                log_z: log_z0,
+            },
+        );
+        let centre = multiplier(row, row0, &mut m, &mut vec![T::ZERO; n]);
         let wide = |v: Vec<T>| v.into_iter().map(T::f64).collect();
         (wide(p), wide(m), centre.f64())
     }

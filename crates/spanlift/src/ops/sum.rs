@@ -13,6 +13,17 @@ pub fn forward<T: Real>(x1: &mut Matrix<T>, x2: &Matrix<T>) {
 }
 
 vectorised! {
+    /// y = x1 + x2 for one row.
+    pub(super) fn of_rows<'a, T: Real>(x1: &'a [T], x2: &'a [T], y: &'a mut [T]) -> () {
+        let n = y.len();
+        let (x1, x2) = (&x1[..n], &x2[..n]);
+        for k in 0..n {
+            y[k] = x1[k] + x2[k];
+        }
+    }
+}
+
+vectorised! {
     fn add<'a, T: Real>(x1: &'a mut [T], x2: &'a [T]) -> () {
         for (x1, &x2) in x1.iter_mut().zip(x2) {
             *x1 += x2;

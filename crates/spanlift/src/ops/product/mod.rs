@@ -170,6 +170,25 @@ impl<'a, T: Copy> ViewMut<'a, T> {
         ViewMut { ..*self }
     }
 
+    /// These rows of it, lent.
+    ///
+    /// # Panics
+    ///
+    /// Where it has no such rows.
+    #[must_use]
+    pub fn part(&mut self, rows: Range<usize>) -> ViewMut<'_, T> {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "rows {rows:?} of {}",
+            self.rows
+        );
+        ViewMut {
+            start: self.start.wrapping_add(rows.start * self.row_stride),
+            rows: rows.len(),
+            ..*self
+        }
+    }
+
     /// Cuts the rectangle at rows `row_cuts` (which begin with 0 and end with the number of rows) and into
     /// `columns` equal groups of columns: the blocks of the first rows first.
     ///
@@ -219,56 +238,90 @@ pub fn multiply<T: Real>(
     a: View<'_, T>,
     b: View<'_, T>,
 ) {
-    assert!(
-        y.rows == a.rows && y.cols == b.cols && a.cols == b.rows,
-        "a product of {}×{} and {}×{} into {}×{}",
-        a.rows,
-        a.cols,
-        b.rows,
-        b.cols,
-        y.rows,
-        y.cols
-    );
-    let panels = pack(b, false);
-    // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, which check), no other view
-    // reaches what `y` writes, and the shapes fit.
-    unsafe {
-        T::run(&JobOf(Job {
-            rows: y.rows,
-            cols: y.cols,
-            inner: a.cols,
-            a: a.start,
-            a_strides: [a.row_stride as isize, a.col_stride as isize],
-            b: panels.as_ptr(),
-            y: y.start,
-            y_strides: [y.row_stride as isize, 1],
-            alpha,
-            accumulate,
-        }));
+    Panels::of(b).multiply(y, accumulate, alpha, a);
+}
+
+/// A right factor (k, n), packed for several products.
+#[derive(Debug)]
+pub struct Panels<T> {
+    rows: usize,
+    cols: usize,
+    panels: Vec<T>,
+}
+
+impl<T: Real> Panels<T> {
+    /// Of B (k, n).
+    #[must_use]
+    pub fn of(b: View<'_, T>) -> Self {
+        Self {
+            rows: b.rows,
+            cols: b.cols,
+            panels: pack(b),
+        }
+    }
+
+    /// Y ← α·A·B, or with `accumulate` Y ← Y + α·A·B; A (m, k), Y (m, n). On the calling thread.
+    ///
+    /// # Panics
+    ///
+    /// Where the shapes do not fit.
+    pub fn multiply(&self, y: ViewMut<'_, T>, accumulate: bool, alpha: T, a: View<'_, T>) {
+        assert!(
+            y.rows == a.rows && y.cols == self.cols && a.cols == self.rows,
+            "a product of {}×{} and {}×{} into {}×{}",
+            a.rows,
+            a.cols,
+            self.rows,
+            self.cols,
+            y.rows,
+            y.cols
+        );
+        // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, which check), no other view
+        // reaches what `y` writes, and the shapes fit.
+        unsafe {
+            T::run(&JobOf(Job {
+                rows: y.rows,
+                cols: y.cols,
+                inner: a.cols,
+                a: a.start,
+                a_strides: [a.row_stride as isize, a.col_stride as isize],
+                b: self.panels.as_ptr(),
+                y: y.start,
+                y_strides: [y.row_stride as isize, 1],
+                alpha,
+                accumulate,
+            }));
+        }
     }
 }
 
-/// B (k, n) in panels of its columns, the last filled up with zeros; over the pool where asked.
-fn pack<T: Real>(b: View<'_, T>, pool: bool) -> Vec<T> {
-    let mut panels = vec![T::ZERO; b.cols.div_ceil(T::PANEL) * b.rows * T::PANEL];
-    if panels.is_empty() {
-        return panels;
-    }
-    let one = |(panel, to): (usize, &mut [T])| {
-        let first = panel * T::PANEL;
-        pack_panel(b, first..b.cols.min(first + T::PANEL), to);
-    };
-    let size = b.rows * T::PANEL;
-    if pool {
-        panels.par_chunks_mut(size).enumerate().for_each(one);
-    } else {
-        panels.chunks_mut(size).enumerate().for_each(one);
+/// B (k, n) in panels of its columns, the last filled up with zeros.
+fn pack<T: Real>(b: View<'_, T>) -> Vec<T> {
+    let mut panels = vec![T::ZERO; panels_size(b)];
+    let size = (b.rows * T::PANEL).max(1);
+    for (panel, to) in panels.chunks_mut(size).enumerate() {
+        pack_panel(b, panel, to);
     }
     panels
 }
 
-fn pack_panel<T: Real>(b: View<'_, T>, cols: Range<usize>, to: &mut [T]) {
-    let b = b.block(0..b.rows, cols);
+/// The same over the pool, into memory of that size whose numbers may be any.
+fn pack_over_pool<T: Real>(b: View<'_, T>, panels: &mut [T]) {
+    let size = (b.rows * T::PANEL).max(1);
+    let chunks = panels.par_chunks_mut(size).enumerate();
+    chunks.for_each(|(panel, to)| pack_panel(b, panel, to));
+}
+
+fn panels_size<T: Real>(b: View<'_, T>) -> usize {
+    b.cols.div_ceil(T::PANEL) * b.rows * T::PANEL
+}
+
+fn pack_panel<T: Real>(b: View<'_, T>, panel: usize, to: &mut [T]) {
+    let first = panel * T::PANEL;
+    let b = b.block(0..b.rows, first..b.cols.min(first + T::PANEL));
+    if b.cols < T::PANEL {
+        to.fill(T::ZERO);
+    }
     if b.col_stride == 1 {
         for (k, to) in to.chunks_exact_mut(T::PANEL).enumerate() {
             to[..b.cols].copy_from_slice(b.row(k));
@@ -372,8 +425,21 @@ mod tests {
             let weights = Weights::of(&w);
             assert_eq!(weights.matrix(), w);
             let mut y = Matrix::zeros(m, n);
-            let done = |_, _, y: &mut [T]| y.iter_mut().for_each(|y| *y = -*y);
-            weights.down(x.view(), bias.data(), y.view_mut(), done);
+            let mut doubled = Matrix::zeros(m, n);
+            let double = |y: &[T], z: &mut [T]| z.iter_mut().zip(y).for_each(|(z, &y)| *z = y + y);
+            weights.down_and(
+                x.view(),
+                bias.data(),
+                y.view_mut(),
+                doubled.view_mut(),
+                double,
+            );
+            assert!(
+                y.data()
+                    .iter()
+                    .zip(doubled.data())
+                    .all(|(&y, &z)| z == y + y)
+            );
             let mut m_x = of(m, k, 4.0);
             let before = m_x.clone();
             weights.back(y.view(), true, T::of(0.5), m_x.view_mut());
@@ -386,7 +452,7 @@ mod tests {
                         .sum::<f64>();
                     let got = [
                         plain.row(i)[j].f64(),
-                        -y.row(i)[j].f64() - bias.row(0)[j].f64(),
+                        y.row(i)[j].f64() - bias.row(0)[j].f64(),
                     ];
                     assert!(
                         got.iter().all(|got| (got - sum).abs() < bound),
@@ -444,13 +510,7 @@ mod tests {
             let mut y = Matrix::zeros(rows.len(), 300);
             let mut m_x = Matrix::zeros(rows.len(), 800);
             pool.install(|| {
-                let done = |_, _, _: &mut [f32]| ();
-                weights.down(
-                    x.view().block(rows, 0..800),
-                    bias.data(),
-                    y.view_mut(),
-                    done,
-                );
+                weights.down(x.view().block(rows, 0..800), bias.data(), y.view_mut());
                 weights.back(y.view(), false, 1.0, m_x.view_mut());
             });
             (y, m_x)

@@ -4,12 +4,10 @@
 //! the same panels are the left factor, and M_y, which is small, is turned instead of W.
 #![allow(unsafe_code)]
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::kernel::{Job, JobOf};
-use super::{Matrix, Real, View, ViewMut, pack};
+use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
 
 /// Rows that a task takes, of Y or of M_xᵀ: a multiple of every tile's.
 const ROWS: usize = 192;
@@ -47,7 +45,12 @@ impl<T: Real> Weights<T> {
         Self {
             outputs: matrix.rows(),
             inputs: matrix.cols(),
-            panels: pack(matrix.view().t(), true),
+            panels: {
+                let turned = matrix.view().t();
+                let mut panels = vec![T::ZERO; panels_size(turned)];
+                pack_over_pool(turned, &mut panels);
+                panels
+            },
         }
     }
 
@@ -85,18 +88,48 @@ impl<T: Real> Weights<T> {
         self.inputs
     }
 
-    /// Y ← X·Wᵀ + b; X (N, inputs), b (outputs), Y (N, outputs). `finish` is given each row of Y in parts, by row and
-    /// columns, as soon as a part is there and still in the cache.
+    /// Y ← X·Wᵀ + b; X (N, inputs), b (outputs), Y (N, outputs).
     ///
     /// # Panics
     ///
     /// Where the shapes do not fit.
-    pub fn down(
+    pub fn down(&self, x: View<'_, T>, bias: &[T], y: ViewMut<'_, T>) {
+        self.down_parts(x, bias, y, &|_, _, _| ());
+    }
+
+    /// The same, and Z ← f(Y) while Y is in the cache; f gets parts of rows. Z (N, outputs).
+    ///
+    /// # Panics
+    ///
+    /// Where the shapes do not fit.
+    pub fn down_and(
         &self,
         x: View<'_, T>,
         bias: &[T],
         y: ViewMut<'_, T>,
-        finish: impl Fn(usize, Range<usize>, &mut [T]) + Sync,
+        z: ViewMut<'_, T>,
+        f: impl Fn(&[T], &mut [T]) + Sync,
+    ) {
+        assert!(
+            z.rows == y.rows && z.cols == y.cols,
+            "two results of one shape"
+        );
+        let (to, stride) = (Shared(z.start), z.row_stride);
+        self.down_parts(x, bias, y, &|row, first, y| {
+            // SAFETY: the part of Z that belongs to this part of Y, which is one task's alone.
+            f(y, unsafe {
+                std::slice::from_raw_parts_mut(to.get().add(row * stride + first), y.len())
+            });
+        });
+    }
+
+    /// `done` is given each row of Y in parts, by row and first column, as soon as a part is there.
+    fn down_parts(
+        &self,
+        x: View<'_, T>,
+        bias: &[T],
+        y: ViewMut<'_, T>,
+        done: &(dyn Fn(usize, usize, &[T]) + Sync),
     ) {
         assert!(
             x.cols == self.inputs
@@ -139,7 +172,7 @@ impl<T: Real> Weights<T> {
                     accumulate: true,
                 }));
                 for i in 0..rows {
-                    finish(row + i, cols.clone(), segment(i));
+                    done(row + i, cols.start, segment(i));
                 }
             }
         };
@@ -163,7 +196,9 @@ impl<T: Real> Weights<T> {
             m_x.rows,
             m_x.cols
         );
-        let turned = pack(m_y.t(), true);
+        let mut packed = Matrix::reused(panels_size(m_y.t()), 1);
+        pack_over_pool(m_y.t(), packed.data_mut());
+        let turned = packed.data();
         let to = Shared(m_x.start);
         let task = |at: usize| {
             let first = at * TURNED_ROWS;
@@ -202,5 +237,6 @@ impl<T: Real> Weights<T> {
         };
         let tasks = self.inputs.div_ceil(TURNED_ROWS);
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+        packed.recycle();
     }
 }
