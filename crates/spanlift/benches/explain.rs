@@ -1,244 +1,283 @@
-//! One explanation at S = 384: time, share of the products, peak memory. `cargo bench -p spanlift`.
+//! Explanations from end to end: time, share of the processor's peak, memory. `cargo bench -p spanlift --bench explain`.
 //!
-//! Runs the default model's checkpoint (its folder in `models/`) and random weights of BERT-base's size. First it checks
-//! that the sums hold, then it times. Shares are ratios within this one run: the products alone (the same shapes through the
-//! same code, nothing else), and the rate of a loop of multiply-adds on all threads, which no product can beat.
+//! ```text
+//! -- [sizes] [layers] [stream] [--models default,base] [--lengths 64,128,256,384,512] [--batches 1,8] [--questions 256]
+//! ```
+//!
+//! *sizes*: the default model and random weights of BERT-base's size, packed questions of one length, and how the cost grows.
+//! *layers*: memory over L at BERT-base's width. *stream*: questions of mixed lengths through `Explainer::explain_batch`.
+//! Everything is checked first (the sums hold), then timed. *share* is the rate of the products that are needed
+//! (`common/work.rs`) by that of a loop of multiply-adds on all threads in this run; *of all* counts the rows of the last layer that
+//! nothing needs as well. Memory is what is resident at the peak above the loaded model.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
-#[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::hint::black_box;
-use std::path::Path;
 use std::time::Instant;
 
-use rayon::prelude::*;
-use spanlift::attribute::rules::RESCALE;
-use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
-use spanlift::checkpoint::{Source, load};
-use spanlift::model::{Activation, Encoder, Family, Layout, forward};
-use spanlift::ops::product::multiply;
-use spanlift::ops::{Matrix, Real, embedding};
+use common::measure::{exponent, fma_peak, line, median, peak, reset_peak, resident};
+use common::models::{base, default_folder, default_model};
+use common::pass::{Question, checked, explain};
+use common::work::{needed, unpruned};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use spanlift::attribute::Span;
+use spanlift::checkpoint::Source;
+use spanlift::model::Encoder;
+use spanlift::{Explainer, Item, Options};
 
-const S: usize = 384;
+/// What was asked for.
+struct Args {
+    parts: Vec<String>,
+    models: Vec<String>,
+    lengths: Vec<usize>,
+    batches: Vec<usize>,
+    questions: usize,
+}
+
+impl Args {
+    fn read() -> Self {
+        let mut args = Self {
+            parts: Vec::new(),
+            models: vec!["default".into(), "base".into()],
+            lengths: vec![64, 128, 256, 384, 512],
+            batches: vec![1, 8],
+            questions: 256,
+        };
+        let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+        while let Some(word) = words.next() {
+            let mut values = || -> Vec<String> {
+                let values = words
+                    .next()
+                    .unwrap_or_else(|| panic!("{word}: expected a value"));
+                values.split(',').map(str::to_owned).collect()
+            };
+            let numbers = |values: Vec<String>| -> Vec<usize> {
+                let number = |value: &String| {
+                    value
+                        .parse()
+                        .unwrap_or_else(|_| panic!("expected a number, got `{value}`"))
+                };
+                values.iter().map(number).collect()
+            };
+            match &word[..] {
+                "sizes" | "layers" | "stream" => args.parts.push(word),
+                "--models" => args.models = values(),
+                "--lengths" => args.lengths = numbers(values()),
+                "--batches" => args.batches = numbers(values()),
+                "--questions" => args.questions = numbers(values())[0],
+                _ => panic!("expected sizes, layers, stream or an option, got `{word}`"),
+            }
+        }
+        if args.parts.is_empty() {
+            args.parts = ["sizes", "layers", "stream"].map(str::to_owned).to_vec();
+        }
+        args
+    }
+}
 
 fn main() {
-    println!(
-        "one explanation, S = {S}, f32, {} threads",
-        rayon::current_num_threads()
-    );
+    let args = Args::read();
     let peak = fma_peak();
-    println!("loop of multiply-adds: {:.0} GFLOP/s", peak / 1e9);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm-l6-squad2");
-    let model = load::<f32>(Source::Folder(&folder)).unwrap_or_else(|error| panic!("{error}"));
-    report("default model (L = 6, H = 384)", &model.encoder, peak);
-    drop(model);
-    let base = common::Sizes {
-        family: Family::Bert,
-        layers: 12,
-        heads: 12,
-        hidden: 768,
-        feed_forward: 3072,
-        vocabulary: 30522,
-        positions: 512,
-        activation: Activation::Gelu,
-        spread: 3.0,
-    };
-    report(
-        "random BERT-base (L = 12, H = 768)",
-        &common::random_encoder(1, base),
-        peak,
-    );
-}
-
-/// Seconds of forward passes and walk, and the result.
-fn explain(encoder: &Encoder<f32>) -> (f64, f64, Attribution<f32>) {
-    let ids: Vec<u32> = (0..S as u32).map(|i| 1000 + (i * 7919) % 20000).collect();
-    let segments: Vec<u32> = (0..S).map(|i| u32::from(i > 12)).collect();
-    let layout = Layout::new([&segments[..]]);
-    let target = Target::Span(Span {
-        start: 100,
-        end: 103,
-    });
-    let start = Instant::now();
-    let both: Vec<u32> = ids.into_iter().chain([103; S]).collect();
-    let words = embedding::words(&encoder.embeddings, &both);
-    let twice = layout.twice();
-    let trace = forward(encoder, &twice, words);
-    let forwards = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    let rules = RESCALE.rules;
-    let mut found = attribute(
-        encoder,
-        &layout,
-        trace.part(&twice, 0..1),
-        trace.part(&twice, 1..2),
-        &[target],
-        rules,
-        KeepEdges::Strongest,
-    );
-    let walk = start.elapsed().as_secs_f64();
-    trace.recycle();
-    (forwards, walk, found.remove(0))
-}
-
-fn report(name: &str, encoder: &Encoder<f32>, peak: f64) {
-    let before = resident("VmRSS");
-    reset_peak();
-    let (.., found) = explain(encoder);
-    let memory = resident("VmHWM")
-        .zip(before)
-        .map(|(peak, before)| peak - before);
-    let worst = found
-        .sums()
-        .into_iter()
-        .map(|cut| cut.relative)
-        .fold(0.0, f64::max);
-    assert!(worst <= f32::BOUND, "{name}: the sums do not hold: {worst}");
-
-    let runs: Vec<(f64, f64)> = (0..7)
-        .map(|_| explain(encoder))
-        .map(|(f, w, _)| (f, w))
-        .collect();
-    let (forwards, walk) = (
-        median(runs.iter().map(|r| r.0)),
-        median(runs.iter().map(|r| r.1)),
-    );
-    let total = median(runs.iter().map(|r| r.0 + r.1));
-    let (operations, alone) = products(encoder);
     println!(
-        "\n{name}: worst error {worst:.1e} of bound {:.0e}",
-        f32::BOUND
+        "f32, {} threads; loop of multiply-adds: {:.0} GFLOP/s",
+        rayon::current_num_threads(),
+        peak / 1e9
     );
-    println!(
-        "  time        {:.0} ms: two forward passes {:.0}, walk {:.0}",
-        total * 1e3,
-        forwards * 1e3,
-        walk * 1e3
-    );
-    println!(
-        "  products    {:.1} GFLOP, alone {:.0} ms: {:.0} % of the time",
-        operations / 1e9,
-        alone * 1e3,
-        100.0 * alone / total
-    );
-    println!(
-        "  rate        {:.0} GFLOP/s of needed products: {:.0} % of the loop of multiply-adds ({:.0} % while in products)",
-        operations / total / 1e9,
-        100.0 * operations / total / peak,
-        100.0 * operations / alone / peak
-    );
-    match memory {
-        Some(bytes) => println!(
-            "  memory      {:.0} MB at the peak above the loaded model",
-            bytes / 1e6
-        ),
-        None => println!("  memory      not known on this system"),
-    }
-}
-
-/// Operations of the products that one explanation needs, and seconds that they take alone.
-fn products(encoder: &Encoder<f32>) -> (f64, f64) {
-    let (h, f, a) = (
-        encoder.config.hidden,
-        encoder.config.feed_forward,
-        encoder.config.heads,
-    );
-    // (m, k, n), how often in a forward pass, how often in the walk.
-    let linear = [
-        ((S, h, 3 * h), 1, 0),
-        ((S, 3 * h, h), 0, 1),
-        ((S, h, h), 1, 1),
-        ((S, h, f), 1, 1),
-        ((S, f, h), 1, 1),
-    ];
-    let heads = [((S, h / a, S), 1, 2), ((S, S, h / a), 1, 3)];
-    let (mut operations, mut seconds) = (0.0, 0.0);
-    let mut count = |(m, k, n): (usize, usize, usize), forward: usize, walk: usize, many: usize| {
-        let times = (encoder.config.layers * (2 * forward + walk)) as f64;
-        operations += times * 2.0 * (m * k * n * many) as f64;
-        let inputs: Vec<_> = (0..many).map(|_| (filled(m, k), filled(k, n))).collect();
-        let run = || {
-            let start = Instant::now();
-            inputs.par_iter().for_each(|(x, w)| {
-                let mut y = Matrix::<f32>::zeros(m, n);
-                multiply(y.view_mut(), false, 1.0, x.view(), w.view());
-                black_box(y);
-            });
-            start.elapsed().as_secs_f64()
-        };
-        seconds += times * median((0..9).map(|_| run()));
-    };
-    for (shape, forward, walk) in linear {
-        count(shape, forward, walk, 1);
-    }
-    for (shape, forward, walk) in heads {
-        count(shape, forward, walk, a);
-    }
-    (operations, seconds)
-}
-
-fn filled(rows: usize, cols: usize) -> Matrix<f32> {
-    Matrix::from_vec(
-        rows,
-        cols,
-        (0..rows * cols)
-            .map(|i| (i % 97) as f32 * 0.01 - 0.5)
-            .collect(),
-    )
-}
-
-/// Operations a second of multiply-adds in registers, on all threads: twice their number.
-fn fma_peak() -> f64 {
-    const CHAINS: usize = 16;
-    struct Loop(usize);
-    impl pulp::WithSimd for Loop {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<I: pulp::Simd>(self, simd: I) -> usize {
-            let (a, b) = (
-                simd.splat_f32s(black_box(0.999)),
-                simd.splat_f32s(black_box(0.001)),
-            );
-            let mut sums = [simd.splat_f32s(1.0); CHAINS];
-            for _ in 0..self.0 {
-                for sum in &mut sums {
-                    *sum = simd.mul_add_f32s(*sum, a, b);
-                }
-            }
-            black_box(sums);
-            I::F32_LANES
+    for part in &args.parts {
+        match &part[..] {
+            "sizes" => sizes(&args, peak),
+            "layers" => layers(),
+            _ => stream(args.questions, peak),
         }
     }
-    let rounds = 10_000_000;
-    let once = || {
-        let start = Instant::now();
-        let lanes = rayon::broadcast(|_| pulp::Arch::new().dispatch(Loop(rounds)));
-        let operations = lanes.iter().sum::<usize>() * rounds * CHAINS * 2;
-        operations as f64 / start.elapsed().as_secs_f64()
+}
+
+/// The first run is checked and gives the memory above `loaded`; then the median of some seconds' runs.
+struct Measured {
+    worst: f64,
+    memory: f64,
+    total: f64,
+    forwards: f64,
+    walk: f64,
+}
+
+fn measure(encoder: &Encoder<f32>, questions: &[Question], loaded: f64) -> Measured {
+    reset_peak();
+    let first = explain(encoder, questions);
+    let memory = peak() - loaded;
+    let worst = checked(&first.found);
+    let repeats = (2.0 / first.total).clamp(3.0, 15.0) as usize;
+    let runs: Vec<_> = (0..repeats).map(|_| explain(encoder, questions)).collect();
+    Measured {
+        worst,
+        memory,
+        total: median(runs.iter().map(|run| run.total)),
+        forwards: median(runs.iter().map(|run| run.forwards)),
+        walk: median(runs.iter().map(|run| run.walk)),
+    }
+}
+
+fn sizes(args: &Args, peak: f64) {
+    for model in &args.models {
+        let (name, encoder) = match &model[..] {
+            "default" => ("default model (L = 6, H = 384)", default_model()),
+            "base" => ("random BERT-base (L = 12, H = 768)", base(12)),
+            _ => panic!("--models: expected default or base, got `{model}`"),
+        };
+        let loaded = resident();
+        println!("\n{name}");
+        println!(
+            "batch    S   ms a question  forward  walk   GFLOP needed  share  of all   peak MB   error"
+        );
+        let mut times = Vec::new();
+        for &batch in &args.batches {
+            for &s in &args.lengths {
+                let questions: Vec<_> = (0..batch).map(|_| Question::of_length(s)).collect();
+                let m = measure(&encoder, &questions, loaded);
+                let many = batch as f64;
+                let work = many * needed(&encoder.config, s, questions[0].span);
+                let all = many * unpruned(&encoder.config, s);
+                println!(
+                    "{batch:5} {s:4} {:15.1} {:8.1} {:5.1} {:14.1} {:4.0} % {:5.0} % {:9.0}   {:.1e}",
+                    1e3 * m.total / many,
+                    1e3 * m.forwards / many,
+                    1e3 * m.walk / many,
+                    1e-9 * work / many,
+                    100.0 * work / m.total / peak,
+                    100.0 * all / m.total / peak,
+                    1e-6 * m.memory,
+                    m.worst
+                );
+                times.push((batch, s, m.total, work));
+            }
+        }
+        growth(args, &times);
+    }
+}
+
+/// Exponents of the cost over S and over the number of questions.
+fn growth(args: &Args, times: &[(usize, usize, f64, f64)]) {
+    if args.lengths.len() > 1 {
+        for &batch in &args.batches {
+            let at = || times.iter().filter(|row| row.0 == batch);
+            let time: Vec<_> = at().map(|row| (row.1 as f64, row.2)).collect();
+            let work: Vec<_> = at().map(|row| (row.1 as f64, row.3)).collect();
+            println!(
+                "cost ~ S^{:.2} in batches of {batch}; the needed products ~ S^{:.2}",
+                exponent(&time),
+                exponent(&work)
+            );
+        }
+    }
+    if args.batches.len() > 1 {
+        for &s in &args.lengths {
+            let at = times.iter().filter(|row| row.1 == s);
+            let time: Vec<_> = at.map(|row| (row.0 as f64, row.2)).collect();
+            println!("cost ~ questions^{:.2} at S = {s}", exponent(&time));
+        }
+    }
+}
+
+fn layers() {
+    const S: usize = 384;
+    println!("\nmemory over L, H = 768, S = {S}");
+    let mut points = Vec::new();
+    for layers in [3, 6, 9, 12] {
+        let encoder = base(layers);
+        let loaded = resident();
+        reset_peak();
+        let pass = explain(&encoder, &[Question::of_length(S)]);
+        let memory = 1e-6 * (peak() - loaded);
+        checked(&pass.found);
+        println!("L = {layers:2}  {memory:5.0} MB at the peak");
+        points.push((layers as f64, memory));
+    }
+    let (slope, start) = line(&points);
+    let off = |&(l, memory): &(f64, f64)| (start + slope * l - memory).abs() / memory;
+    println!(
+        "line: {start:.0} MB + {slope:.1} MB a layer; the farthest point is {:.1} % off",
+        100.0 * points.iter().map(off).fold(0.0, f64::max)
+    );
+}
+
+/// Whole words of the vocabulary that are one token each.
+fn words(explainer: &Explainer<f32>) -> Vec<String> {
+    let vocabulary = &explainer.checkpoint().vocabulary;
+    (2000..6000)
+        .filter_map(|id| vocabulary.text(id))
+        .filter(|text| text.len() > 2 && text.bytes().all(|byte| byte.is_ascii_lowercase()))
+        .collect()
+}
+
+fn stream(count: usize, peak_rate: f64) {
+    /// Questions that one call gets; it packs them itself.
+    const CALL: usize = 32;
+    const QUESTION: usize = 12;
+    let explainer: Explainer<f32> = Explainer::load(Source::Folder(&default_folder()))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let words = words(&explainer);
+    let rng = &mut ChaCha8Rng::seed_from_u64(7);
+    let mut text = |tokens: usize| -> String {
+        let words: Vec<_> = (0..tokens)
+            .map(|_| &words[rng.random_range(0..words.len())][..])
+            .collect();
+        words.join(" ")
     };
-    (0..9).map(|_| once()).fold(0.0, f64::max)
-}
+    let lengths = &mut ChaCha8Rng::seed_from_u64(8);
+    // Besides the words, [CLS] and two [SEP].
+    let texts: Vec<(usize, String, String)> = (0..count)
+        .map(|_| {
+            let s = lengths.random_range(60..=384);
+            (s, text(QUESTION), text(s - QUESTION - 3))
+        })
+        .collect();
+    let items: Vec<_> = texts
+        .iter()
+        .map(|(_, question, passage)| Item { question, passage })
+        .collect();
+    let options = Options::default();
+    let warm = explainer.explain_batch(&items[..items.len().min(2)], &options);
+    assert!(warm.iter().all(Result::is_ok));
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Bytes, from Linux's status of this process.
-fn resident(field: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with(field))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<f64>()
-        .ok()
-        .map(|kb| kb * 1024.0)
-}
-
-/// Makes the peak start again from what is resident now.
-fn reset_peak() {
-    // Where that is not possible, the figure is the peak since the start: too high, never too low.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let config = &explainer.checkpoint().encoder.config;
+    let loaded = resident();
+    reset_peak();
+    let (mut seconds, mut work, mut all) = (0.0, 0.0, 0.0);
+    let (mut done, mut worst, mut points) = (0, 0.0f64, Vec::new());
+    for call in items.chunks(CALL) {
+        let start = Instant::now();
+        let found = explainer.explain_batch(call, &options);
+        seconds += start.elapsed().as_secs_f64();
+        for (explained, (s, ..)) in found.into_iter().zip(&texts[done..]) {
+            let explanation = explained
+                .unwrap_or_else(|error| panic!("{error}"))
+                .explanation;
+            assert_eq!(explanation.tokens.len(), *s);
+            assert!(explanation.completeness.holds, "the sums do not hold");
+            worst = worst.max(explanation.completeness.worst);
+            let (start, end) = (explanation.target.start_token, explanation.target.end_token);
+            work += needed(config, *s, Span { start, end });
+            all += unpruned(config, *s);
+        }
+        done += call.len();
+        points.push((done as f64, seconds));
+    }
+    let tokens: usize = texts.iter().map(|(s, ..)| s).sum();
+    println!(
+        "\nstream, default model: {count} questions of 60 to 384 tokens, {:.0} on average",
+        tokens as f64 / count as f64
+    );
+    println!(
+        "{:.1} questions/s, {:.0} tokens/s; {:.0} GFLOP needed, share {:.0} % ({:.0} % of all); {:.0} MB at the peak; error {worst:.1e}",
+        count as f64 / seconds,
+        tokens as f64 / seconds,
+        1e-9 * work,
+        100.0 * work / seconds / peak_rate,
+        100.0 * all / seconds / peak_rate,
+        1e-6 * (peak() - loaded)
+    );
+    if points.len() > 1 {
+        println!("cost ~ questions^{:.2}", exponent(&points));
+    }
 }

@@ -13,6 +13,7 @@
     clippy::panic
 )]
 
+mod common;
 #[path = "../tests/common/torch.rs"]
 mod torch;
 
@@ -23,6 +24,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use common::measure::{median, peak, resident};
 use half::f16;
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -129,11 +131,11 @@ fn apart(folder: &Path) -> (f64, f64) {
 fn once(folder: &Path) {
     // The threads are there before the clock runs.
     rayon::broadcast(|_| ());
-    let before = resident("VmRSS").unwrap_or(f64::NAN);
+    let before = resident();
     let start = Instant::now();
     let encoder = open(folder);
     let time = start.elapsed().as_secs_f64();
-    println!("{time} {}", resident("VmHWM").unwrap_or(f64::NAN) - before);
+    println!("{time} {}", peak() - before);
     drop(black_box(encoder));
 }
 
@@ -387,31 +389,16 @@ fn pytorch(folder: &Path, dtype: Dtype, shapes: &Shapes) {
     archive.finish().flush().unwrap();
 }
 
-// Time and memory.
+// Time.
 
 /// Seconds that one thread takes to copy so many bytes into new memory.
 fn copying(bytes: usize) -> f64 {
     let from = vec![1u8; bytes];
-    let mut times: Vec<f64> = (0..7)
-        .map(|_| {
-            let start = Instant::now();
-            let to = black_box(&from).clone();
-            let time = start.elapsed().as_secs_f64();
-            drop(black_box(to));
-            time
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Bytes, from Linux's status of this process.
-fn resident(field: &str) -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with(field))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<f64>()
-        .ok()
-        .map(|kb| kb * 1024.0)
+    median((0..7).map(|_| {
+        let start = Instant::now();
+        let to = black_box(&from).clone();
+        let time = start.elapsed().as_secs_f64();
+        drop(black_box(to));
+        time
+    }))
 }

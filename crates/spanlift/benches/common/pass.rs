@@ -1,0 +1,102 @@
+//! One explanation of packed questions: two forward passes and a walk, checked or timed.
+
+use std::time::Instant;
+
+use spanlift::attribute::rules::RESCALE;
+use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
+use spanlift::model::{Encoder, Layout, forward};
+use spanlift::ops::{Matrix, Real, embedding};
+
+/// What one sequence is explained from.
+pub(crate) struct Question {
+    pub(crate) ids: Vec<u32>,
+    pub(crate) reference: Vec<u32>,
+    pub(crate) segments: Vec<u32>,
+    pub(crate) span: Span,
+}
+
+impl Question {
+    /// `s` words of BERT's vocabulary between `[CLS]` and `[SEP]`, all `[MASK]` in the reference.
+    pub(crate) fn of_length(s: usize) -> Self {
+        let between = |word: &dyn Fn(usize) -> u32| {
+            let id = |i| match i {
+                0 => 101,
+                13 => 102,
+                i if i + 1 == s => 102,
+                i => word(i),
+            };
+            (0..s).map(id).collect()
+        };
+        Self {
+            ids: between(&|i| 1000 + (i as u32 * 7919) % 20000),
+            reference: between(&|_| 103),
+            segments: (0..s).map(|i| u32::from(i > 13)).collect(),
+            span: Span {
+                start: s / 2,
+                end: s / 2 + 3,
+            },
+        }
+    }
+}
+
+/// What was found, and the seconds it took.
+pub(crate) struct Pass {
+    pub(crate) found: Vec<Attribution<f32>>,
+    /// Logits on input and reference; (N, 2).
+    pub(crate) logits: [Matrix<f32>; 2],
+    /// Both forward passes.
+    pub(crate) forwards: f64,
+    pub(crate) walk: f64,
+    /// From the ids to the scores, the activations given back.
+    pub(crate) total: f64,
+}
+
+pub(crate) fn explain(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
+    let layout = Layout::new(questions.iter().map(|question| &question.segments[..]));
+    let targets: Vec<_> = questions.iter().map(|q| Target::Span(q.span)).collect();
+    let words = |of: fn(&Question) -> &[u32]| {
+        let ids: Vec<u32> = questions.iter().flat_map(of).copied().collect();
+        embedding::words(&encoder.embeddings, &ids)
+    };
+    let start = Instant::now();
+    let input = forward(encoder, &layout, words(|question| &question.ids));
+    let reference = forward(encoder, &layout, words(|question| &question.reference));
+    let forwards = start.elapsed().as_secs_f64();
+    let (rules, edges) = (RESCALE.rules, KeepEdges::Strongest);
+    let found = attribute(encoder, &layout, &input, &reference, &targets, rules, edges);
+    let walk = start.elapsed().as_secs_f64() - forwards;
+    let logits = [input, reference].map(|trace| trace.logits);
+    Pass {
+        found,
+        logits,
+        forwards,
+        walk,
+        total: start.elapsed().as_secs_f64(),
+    }
+}
+
+/// Seconds of one forward pass on the input.
+pub(crate) fn forward_alone(encoder: &Encoder<f32>, question: &Question) -> f64 {
+    let layout = Layout::new([&question.segments[..]]);
+    let start = Instant::now();
+    let words = embedding::words(&encoder.embeddings, &question.ids);
+    drop(forward(encoder, &layout, words));
+    start.elapsed().as_secs_f64()
+}
+
+/// The worst relative error of all sums.
+///
+/// # Panics
+///
+/// Where it is above the bound.
+pub(crate) fn checked(found: &[Attribution<f32>]) -> f64 {
+    let sums = found.iter().flat_map(Attribution::sums);
+    let worst = sums.map(|cut| cut.relative).fold(0.0, f64::max);
+    // Not a number must fail as well.
+    assert!(worst <= f32::BOUND, "the sums do not hold: {worst}");
+    assert!(
+        found.iter().all(Attribution::is_finite),
+        "scores that are not finite"
+    );
+    worst
+}
