@@ -1,4 +1,5 @@
-//! Loading a checkpoint of BERT-base's size: time, rate, peak memory. `cargo bench -p spanlift --bench load --features pickle`.
+//! Loading the default model, and checkpoints of BERT-base's size: time, rate, peak memory.
+//! `cargo bench -p spanlift --bench load --features pickle`.
 //!
 //! Writes random weights of 109 million numbers in each form that is read: F32 in one file, in shards and as
 //! `pytorch_model.bin`, and F16. First it checks that every number arrives, then it times; the files are in the system's
@@ -25,6 +26,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use common::measure::{median, peak, resident};
+use common::models::default_folder;
 use half::f16;
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -48,6 +50,11 @@ fn main() {
     if let Some(folder) = arguments.next() {
         return once(Path::new(&folder));
     }
+    let runs = (0..9).map(|_| apart(&default_folder()).0);
+    println!(
+        "default model, F16, with its tokenizer: ready in {:.0} ms",
+        1e3 * median(runs)
+    );
     let shapes = shapes();
     let count: usize = shapes.iter().map(|(_, shape)| size(shape)).sum();
     println!(
