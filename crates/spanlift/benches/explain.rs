@@ -8,11 +8,13 @@
 //! *layers*: memory over L at BERT-base's width. *stream*: questions of mixed lengths through `Explainer::explain_batch`.
 //! Everything is checked first (the sums hold), then timed. *share* is the rate of the products that are needed
 //! (`common/work.rs`) by that of a loop of multiply-adds on all threads in this run; *of all* counts the rows of the last layer that
-//! nothing needs as well. Memory is what is resident at the peak above the loaded model.
+//! nothing needs as well. Memory is what is resident at the peak above the loaded model, in a process of
+//! its own: what an earlier model gave back would otherwise hide a part of it.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use common::measure::{exponent, fma_peak, line, median, peak, reset_peak, resident};
@@ -70,13 +72,19 @@ impl Args {
             }
         }
         if args.parts.is_empty() {
-            args.parts = ["sizes", "layers", "stream"].map(str::to_owned).to_vec();
+            args.parts = ["stream", "layers", "sizes"].map(str::to_owned).to_vec();
         }
+        // In this process the stream's memory is told only as long as no other model was here.
+        args.parts.sort_by_key(|part| part != "stream");
         args
     }
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(ONCE) {
+        return once(&arguments.collect::<Vec<_>>());
+    }
     let args = Args::read();
     let peak = fma_peak();
     println!(
@@ -93,63 +101,94 @@ fn main() {
     }
 }
 
-/// The first run is checked and gives the memory above `loaded`; then the median of some seconds' runs.
-struct Measured {
-    worst: f64,
-    memory: f64,
-    total: f64,
-    forwards: f64,
-    walk: f64,
-}
+/// The argument that makes a run one explanation, checked: a model, its layers, S, how many questions.
+const ONCE: &str = "--once";
 
-fn measure(encoder: &Encoder<f32>, questions: &[Question], loaded: f64) -> Measured {
-    reset_peak();
-    let first = explain(encoder, questions);
-    let memory = peak() - loaded;
-    let worst = checked(&first.found);
-    let repeats = (2.0 / first.total).clamp(3.0, 15.0) as usize;
-    let runs: Vec<_> = (0..repeats).map(|_| explain(encoder, questions)).collect();
-    Measured {
-        worst,
-        memory,
-        total: median(runs.iter().map(|run| run.total)),
-        forwards: median(runs.iter().map(|run| run.forwards)),
-        walk: median(runs.iter().map(|run| run.walk)),
+fn model(name: &str, layers: usize) -> Encoder<f32> {
+    match name {
+        "default" => default_model(),
+        "base" => base(layers),
+        _ => panic!("--models: expected default or base, got `{name}`"),
     }
 }
 
+fn questions(s: usize, batch: usize) -> Vec<Question> {
+    (0..batch).map(|_| Question::of_length(s)).collect()
+}
+
+fn once(arguments: &[String]) {
+    let number = |i: usize| arguments[i].parse().unwrap();
+    let encoder = model(&arguments[0], number(1));
+    let questions = questions(number(2), number(3));
+    rayon::broadcast(|_| ());
+    let loaded = resident();
+    reset_peak();
+    let pass = explain(&encoder, &questions);
+    println!("{} {}", peak() - loaded, checked(&pass.found));
+}
+
+/// Peak memory and worst error of an explanation in a process of its own.
+fn apart(model: &str, layers: usize, s: usize, batch: usize) -> (f64, f64) {
+    let this = std::env::current_exe().unwrap();
+    let numbers = [layers, s, batch].map(|number| number.to_string());
+    let output = Command::new(this)
+        .args([ONCE, model])
+        .args(numbers)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{model}, S = {s}, {batch}: failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut numbers = text.split_whitespace().map(|n| n.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+/// Medians of some seconds' runs: of all, both forward passes, the walk.
+fn measure(encoder: &Encoder<f32>, questions: &[Question]) -> [f64; 3] {
+    let mut runs = vec![explain(encoder, questions)];
+    let repeats = (2.0 / runs[0].total).clamp(3.0, 15.0) as usize;
+    runs.extend((1..repeats).map(|_| explain(encoder, questions)));
+    [
+        median(runs.iter().map(|run| run.total)),
+        median(runs.iter().map(|run| run.forwards)),
+        median(runs.iter().map(|run| run.walk)),
+    ]
+}
+
 fn sizes(args: &Args, peak: f64) {
-    for model in &args.models {
-        let (name, encoder) = match &model[..] {
-            "default" => ("default model (L = 6, H = 384)", default_model()),
-            "base" => ("random BERT-base (L = 12, H = 768)", base(12)),
-            _ => panic!("--models: expected default or base, got `{model}`"),
+    for name in &args.models {
+        let encoder = model(name, 12);
+        let (l, h) = (encoder.config.layers, encoder.config.hidden);
+        let kind = if name == "base" {
+            "random BERT-base"
+        } else {
+            "default model"
         };
-        let loaded = resident();
-        println!("\n{name}");
+        println!("\n{kind} (L = {l}, H = {h})");
         println!(
             "batch    S   ms a question  forward  walk   GFLOP needed  share  of all   peak MB   error"
         );
         let mut times = Vec::new();
         for &batch in &args.batches {
             for &s in &args.lengths {
-                let questions: Vec<_> = (0..batch).map(|_| Question::of_length(s)).collect();
-                let m = measure(&encoder, &questions, loaded);
+                let (memory, worst) = apart(name, l, s, batch);
+                let questions = questions(s, batch);
+                let [total, forwards, walk] = measure(&encoder, &questions);
                 let many = batch as f64;
                 let work = many * needed(&encoder.config, s, questions[0].span);
                 let all = many * unpruned(&encoder.config, s);
                 println!(
                     "{batch:5} {s:4} {:15.1} {:8.1} {:5.1} {:14.1} {:4.0} % {:5.0} % {:9.0}   {:.1e}",
-                    1e3 * m.total / many,
-                    1e3 * m.forwards / many,
-                    1e3 * m.walk / many,
+                    1e3 * total / many,
+                    1e3 * forwards / many,
+                    1e3 * walk / many,
                     1e-9 * work / many,
-                    100.0 * work / m.total / peak,
-                    100.0 * all / m.total / peak,
-                    1e-6 * m.memory,
-                    m.worst
+                    100.0 * work / total / peak,
+                    100.0 * all / total / peak,
+                    1e-6 * memory,
+                    worst
                 );
-                times.push((batch, s, m.total, work));
+                times.push((batch, s, total, work));
             }
         }
         growth(args, &times);
@@ -184,12 +223,7 @@ fn layers() {
     println!("\nmemory over L, H = 768, S = {S}");
     let mut points = Vec::new();
     for layers in [3, 6, 9, 12] {
-        let encoder = base(layers);
-        let loaded = resident();
-        reset_peak();
-        let pass = explain(&encoder, &[Question::of_length(S)]);
-        let memory = 1e-6 * (peak() - loaded);
-        checked(&pass.found);
+        let memory = 1e-6 * apart("base", layers, S, 1).0;
         println!("L = {layers:2}  {memory:5.0} MB at the peak");
         points.push((layers as f64, memory));
     }
@@ -237,12 +271,12 @@ fn stream(count: usize, peak_rate: f64) {
         .map(|(_, question, passage)| Item { question, passage })
         .collect();
     let options = Options::default();
+    let loaded = resident();
+    reset_peak();
     let warm = explainer.explain_batch(&items[..items.len().min(2)], &options);
     assert!(warm.iter().all(Result::is_ok));
 
     let config = &explainer.checkpoint().encoder.config;
-    let loaded = resident();
-    reset_peak();
     let (mut seconds, mut work, mut all) = (0.0, 0.0, 0.0);
     let (mut done, mut worst, mut points) = (0, 0.0f64, Vec::new());
     for call in items.chunks(CALL) {
