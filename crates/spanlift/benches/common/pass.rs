@@ -1,4 +1,4 @@
-//! One explanation of packed questions: two forward passes and a walk, checked or timed.
+//! One explanation of packed questions: a forward pass of inputs and references, and a walk, checked or timed.
 
 use std::time::Instant;
 
@@ -42,30 +42,41 @@ impl Question {
 /// What was found, and the seconds it took.
 pub(crate) struct Pass {
     pub(crate) found: Vec<Attribution<f32>>,
-    /// Logits on input and reference; (N, 2).
-    pub(crate) logits: [Matrix<f32>; 2],
-    /// Both forward passes.
+    /// Logits on the inputs, then on the references; (2N, 2).
+    pub(crate) logits: Matrix<f32>,
+    /// The forward pass of inputs and references.
     pub(crate) forwards: f64,
     pub(crate) walk: f64,
-    /// From the ids to the scores, the activations given back.
+    /// From the ids to the scores, the activations left to the next.
     pub(crate) total: f64,
 }
 
 pub(crate) fn explain(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
     let layout = Layout::new(questions.iter().map(|question| &question.segments[..]));
     let targets: Vec<_> = questions.iter().map(|q| Target::Span(q.span)).collect();
-    let words = |of: fn(&Question) -> &[u32]| {
-        let ids: Vec<u32> = questions.iter().flat_map(of).copied().collect();
-        embedding::words(&encoder.embeddings, &ids)
-    };
+    let parts: [fn(&Question) -> &[u32]; 2] =
+        [|question| &question.ids, |question| &question.reference];
+    let ids: Vec<u32> = parts
+        .into_iter()
+        .flat_map(|part| questions.iter().flat_map(part).copied())
+        .collect();
     let start = Instant::now();
-    let input = forward(encoder, &layout, words(|question| &question.ids));
-    let reference = forward(encoder, &layout, words(|question| &question.reference));
+    let (twice, many) = (layout.twice(), questions.len());
+    let words = embedding::words(&encoder.embeddings, &ids);
+    let trace = forward(encoder, &twice, words);
     let forwards = start.elapsed().as_secs_f64();
-    let (rules, edges) = (RESCALE.rules, KeepEdges::Strongest);
-    let found = attribute(encoder, &layout, &input, &reference, &targets, rules, edges);
+    let found = attribute(
+        encoder,
+        &layout,
+        trace.part(&twice, 0..many),
+        trace.part(&twice, many..2 * many),
+        &targets,
+        RESCALE.rules,
+        KeepEdges::Strongest,
+    );
     let walk = start.elapsed().as_secs_f64() - forwards;
-    let logits = [input, reference].map(|trace| trace.logits);
+    let logits = trace.logits.clone();
+    trace.recycle();
     Pass {
         found,
         logits,
@@ -80,7 +91,7 @@ pub(crate) fn forward_alone(encoder: &Encoder<f32>, question: &Question) -> f64 
     let layout = Layout::new([&question.segments[..]]);
     let start = Instant::now();
     let words = embedding::words(&encoder.embeddings, &question.ids);
-    drop(forward(encoder, &layout, words));
+    forward(encoder, &layout, words).recycle();
     start.elapsed().as_secs_f64()
 }
 
