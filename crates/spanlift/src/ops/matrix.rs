@@ -79,8 +79,8 @@ impl<T: Copy + Default> Matrix<T> {
     }
 }
 
-/// Memory of matrices that are done with. It holds no more than the passes so far needed at one time, rounded up: a
-/// matrix that finds nothing of its size takes the place of one that was too small for it.
+/// Memory of matrices that are done with. What finds nothing of its size first frees as much as it takes, so that matrices
+/// in use and spare ones together stay within what the largest pass so far needed.
 #[derive(Debug)]
 pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
 
@@ -90,6 +90,28 @@ const SMALL: usize = 1 << 14;
 impl<T> Spare<T> {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
+    }
+
+    /// Memory for so many numbers, and not much more.
+    fn take(&self, capacity: usize) -> Option<Vec<T>> {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest stand first.
+        let at = spare.partition_point(|data| data.capacity() < capacity);
+        let fits = |data: &Vec<T>| data.capacity() <= capacity + capacity / 4;
+        if spare.get(at).is_some_and(fits) {
+            return Some(spare.remove(at));
+        }
+        let mut freed = 0;
+        while freed < capacity {
+            freed += spare.pop()?.capacity();
+        }
+        None
+    }
+
+    fn give(&self, data: Vec<T>) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = spare.partition_point(|other| other.capacity() < data.capacity());
+        spare.insert(at, data);
     }
 }
 
@@ -104,20 +126,7 @@ impl<T: Real> Matrix<T> {
         // Eight sizes between a power of two and the next, so that sequences of about the same length share theirs.
         let step = size.next_power_of_two() / 16;
         let capacity = size.div_ceil(step) * step;
-        let found = {
-            let mut spare = T::spare().0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Ordered by size, the smallest first.
-            let at = spare.partition_point(|data| data.capacity() < capacity);
-            match spare.get(at) {
-                Some(data) if data.capacity() <= 2 * capacity => Some(spare.remove(at)),
-                _ => {
-                    if at > 0 {
-                        spare.remove(at - 1);
-                    }
-                    None
-                }
-            }
-        };
+        let found = T::spare().take(capacity);
         let mut data = found.unwrap_or_else(|| Vec::with_capacity(capacity));
         data.resize(size, T::ZERO);
         Self { rows, cols, data }
@@ -128,9 +137,7 @@ impl<T: Real> Matrix<T> {
         if self.data.capacity() < SMALL {
             return;
         }
-        let mut spare = T::spare().0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = spare.partition_point(|data| data.capacity() < self.data.capacity());
-        spare.insert(at, self.data);
+        T::spare().give(self.data);
     }
 }
 

@@ -24,7 +24,8 @@ vectorised! {
 }
 
 vectorised! {
-    fn add<'a, T: Real>(x1: &'a mut [T], x2: &'a [T]) -> () {
+    /// The same for one row.
+    pub(super) fn add<'a, T: Real>(x1: &'a mut [T], x2: &'a [T]) -> () {
         for (x1, &x2) in x1.iter_mut().zip(x2) {
             *x1 += x2;
         }

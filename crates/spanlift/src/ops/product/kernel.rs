@@ -9,7 +9,11 @@
 //! its row of A and its column of B, so not on the batch, the threads or the width of the machine's vectors.
 #![allow(unsafe_code)]
 
+use std::hint::black_box;
+
 use pulp::{Simd, WithSimd};
+
+use super::turn::{self, Rows};
 
 /// Bytes of a panel's row: four AVX2 vectors, two of AVX-512.
 const PANEL_BYTES: usize = 128;
@@ -25,13 +29,15 @@ pub(super) struct Job<T> {
     pub(super) cols: usize,
     pub(super) inner: usize,
     pub(super) a: *const T,
-    /// Elements from a row of A to the next, and from a column.
-    pub(super) a_strides: [isize; 2],
+    /// Elements from a row of A to the next; within a row they are neighbours. Where A is the transpose of such a
+    /// matrix, elements from a column to the next.
+    pub(super) a_stride: usize,
+    pub(super) a_turned: bool,
     /// Panels of B, each `inner` rows of [`Kernel::PANEL`]; the last filled up.
     pub(super) b: *const T,
     pub(super) y: *mut T,
-    /// Elements from a row of Y to the next, and from a column.
-    pub(super) y_strides: [isize; 2],
+    /// Elements from a row of Y to the next.
+    pub(super) y_stride: usize,
     pub(super) alpha: T,
     pub(super) accumulate: bool,
 }
@@ -51,11 +57,23 @@ pub trait Kernel: Sized {
     /// nobody else touches it.
     #[doc(hidden)]
     unsafe fn run(job: &JobOf<Self>);
+
+    /// to[c][r] ← from[r][c], for r below the first and c below the second of `size`.
+    ///
+    /// # Safety
+    ///
+    /// The rectangles are there, `to` is nobody else's, and they do not overlap.
+    #[doc(hidden)]
+    unsafe fn turn(from: RowsOf<*const Self>, to: RowsOf<*mut Self>, size: [usize; 2]);
 }
 
 /// A [`Job`], as the trait names it.
 #[doc(hidden)]
 pub struct JobOf<T>(pub(super) Job<T>);
+
+/// A [`Rows`], as the trait names it.
+#[doc(hidden)]
+pub struct RowsOf<P>(pub(super) Rows<P>);
 
 /// Vectors of `Self` under the instruction set `S`.
 trait Lanes<S: Simd>: Copy {
@@ -69,7 +87,7 @@ trait Lanes<S: Simd>: Copy {
 }
 
 macro_rules! kernel {
-    ($t:ident, $vector:ident, $splat:ident, $mul_add:ident, $mul:ident, $add:ident) => {
+    ($t:ident, $turn:expr, $vector:ident, $splat:ident, $mul_add:ident, $mul:ident, $add:ident) => {
         impl<S: Simd> Lanes<S> for $t {
             type Vector = S::$vector;
             const ZERO: Self = 0.0;
@@ -105,9 +123,11 @@ macro_rules! kernel {
                 // SAFETY: `Kernel::run`'s caller vouches for the job.
                 unsafe {
                     // 32 vector registers with AVX-512 and NEON, 16 with AVX2.
-                    match size_of::<S::$vector>() {
-                        32 => blocks::<S, $t, 6>(simd, &self.0),
-                        _ => blocks::<S, $t, 12>(simd, &self.0),
+                    match (size_of::<S::$vector>(), self.0.a_turned) {
+                        (32, false) => blocks::<S, $t, 6, true>(simd, &self.0),
+                        (32, true) => blocks::<S, $t, 6, false>(simd, &self.0),
+                        (_, false) => blocks::<S, $t, 12, true>(simd, &self.0),
+                        (_, true) => blocks::<S, $t, 12, false>(simd, &self.0),
                     }
                 }
             }
@@ -117,17 +137,41 @@ macro_rules! kernel {
             unsafe fn run(job: &JobOf<Self>) {
                 pulp::Arch::new().dispatch(job);
             }
+
+            unsafe fn turn(from: RowsOf<*const Self>, to: RowsOf<*mut Self>, size: [usize; 2]) {
+                // SAFETY: the caller's.
+                unsafe { $turn(from.0, to.0, size) }
+            }
         }
     };
 }
-kernel!(f32, f32s, splat_f32s, mul_add_f32s, mul_f32s, add_f32s);
-kernel!(f64, f64s, splat_f64s, mul_add_f64s, mul_f64s, add_f64s);
+kernel!(
+    f32,
+    turn::turn_f32,
+    f32s,
+    splat_f32s,
+    mul_add_f32s,
+    mul_f32s,
+    add_f32s
+);
+kernel!(
+    f64,
+    |from, to, size| turn::turn(from, to, size, [0, 0]),
+    f64s,
+    splat_f64s,
+    mul_add_f64s,
+    mul_f64s,
+    add_f64s
+);
 
 /// # Safety
 ///
 /// As for [`Kernel::run`].
 #[inline(always)]
-unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(simd: S, job: &Job<T>) {
+unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bool>(
+    simd: S,
+    job: &Job<T>,
+) {
     let width = VECTORS * size_of::<T::Vector>() / size_of::<T>();
     let mut from = 0;
     // An empty inner dimension still writes zeros.
@@ -142,14 +186,15 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(simd: S, job:
                 let left = job.rows - row;
                 // SAFETY: the three lie inside A, B and Y, by the job's shapes.
                 let (a, b, y) = unsafe {
-                    let a = job.a.offset(row as isize * job.a_strides[0]);
+                    let [row_step, step] = if ALONG {
+                        [job.a_stride, 1]
+                    } else {
+                        [1, job.a_stride]
+                    };
+                    let a = job.a.add(row * row_step + from * step);
                     let b = job.b.add((panel * job.inner + from) * T::PANEL);
-                    let y = job.y.offset(row as isize * job.y_strides[0]);
-                    (
-                        a.offset(from as isize * job.a_strides[1]),
-                        b.add(col % T::PANEL),
-                        y.offset(col as isize * job.y_strides[1]),
-                    )
+                    let y = job.y.add(row * job.y_stride);
+                    (a, b.add(col % T::PANEL), y.add(col))
                 };
                 let part = Part {
                     inner,
@@ -162,13 +207,13 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(simd: S, job:
                 // SAFETY: the tile's rows and columns are the job's.
                 row += unsafe {
                     if left >= ROWS {
-                        tile::<S, T, ROWS>(simd, job, part)
+                        tile::<S, T, ROWS, ALONG>(simd, job, part)
                     } else if left >= 6 {
-                        tile::<S, T, 6>(simd, job, part)
+                        tile::<S, T, 6, ALONG>(simd, job, part)
                     } else if left >= 2 {
-                        tile::<S, T, 2>(simd, job, part)
+                        tile::<S, T, 2, ALONG>(simd, job, part)
                     } else {
-                        tile::<S, T, 1>(simd, job, part)
+                        tile::<S, T, 1, ALONG>(simd, job, part)
                     }
                 };
             }
@@ -194,17 +239,21 @@ struct Part<T> {
 ///
 /// As for [`Kernel::run`], for `ROWS` rows.
 #[inline(always)]
-unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(
+unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bool>(
     simd: S,
     job: &Job<T>,
     part: Part<T>,
 ) -> usize {
     let lanes = size_of::<T::Vector>() / size_of::<T>();
-    let [a_row, a_col] = job.a_strides;
-    let (mut a, mut b) = (part.a, part.b.cast::<T::Vector>());
+    let mut b = part.b.cast::<T::Vector>();
     let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
     let step = T::PANEL / lanes;
-    for _ in 0..part.inner {
+    // A pointer for every other row, and the distance to its neighbour: derived from one another in each round, the
+    // addresses would take as long as the multiply-adds.
+    let rows: [*const T; 6] =
+        std::array::from_fn(|pair| black_box(part.a.wrapping_add(2 * pair * job.a_stride)));
+    let next = black_box(job.a_stride);
+    for k in 0..part.inner {
         // SAFETY: a panel's row has `PANEL` elements, of which these are `VECTORS` vectors; A has `ROWS` rows here.
         unsafe {
             let mut right = [T::splat(simd, T::ZERO); VECTORS];
@@ -212,25 +261,28 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(
                 *right = b.add(v).read_unaligned();
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let left = T::splat(simd, *a.offset(r as isize * a_row));
+                let a = if ALONG {
+                    rows[r / 2].add(if r % 2 == 0 { k } else { next + k })
+                } else {
+                    part.a.add(k * job.a_stride).add(r)
+                };
+                let left = T::splat(simd, *a);
                 for v in 0..VECTORS {
                     sums[v] = T::mul_add(simd, left, right[v], sums[v]);
                 }
             }
         }
-        a = a.wrapping_offset(a_col);
         b = b.wrapping_add(step);
     }
-    let [y_row, y_col] = job.y_strides;
     let width = VECTORS * lanes;
-    if y_col == 1 && part.cols == width {
+    if part.cols == width {
         let alpha = T::splat(simd, job.alpha);
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
                 let sum = T::mul(simd, alpha, sum);
                 // SAFETY: `width` columns of a row of Y.
                 unsafe {
-                    let y = part.y.offset(r as isize * y_row).cast::<T::Vector>().add(v);
+                    let y = part.y.add(r * job.y_stride).cast::<T::Vector>().add(v);
                     y.write_unaligned(if part.accumulate {
                         T::add(simd, y.read_unaligned(), sum)
                     } else {
@@ -241,7 +293,7 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(
         }
         return ROWS;
     }
-    // A narrow or a turned tile, number by number: from memory, so that the sums above can stay in registers.
+    // A narrow tile, number by number: from memory, so that the sums above can stay in registers.
     let mut stored = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
     for (stored, sums) in stored.iter_mut().zip(&sums) {
         *stored = *sums;
@@ -251,7 +303,7 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize>(
             // SAFETY: the sums are `width` numbers a row; Y has this row and this column.
             unsafe {
                 let sum = *stored.as_ptr().cast::<T>().add(c);
-                let y = part.y.offset(r as isize * y_row + c as isize * y_col);
+                let y = part.y.add(r * job.y_stride + c);
                 let before = part.accumulate.then(|| *y);
                 *y = T::scaled(before, job.alpha, sum);
             }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod kernel;
+mod turn;
 mod weights;
 
 use std::marker::PhantomData;
@@ -15,7 +16,8 @@ use rayon::prelude::*;
 
 use super::{Matrix, Real};
 pub use kernel::Kernel;
-use kernel::{Job, JobOf};
+use kernel::{Job, JobOf, RowsOf};
+use turn::Rows;
 pub use weights::Weights;
 
 /// A rectangle of a matrix, read.
@@ -284,10 +286,11 @@ impl<T: Real> Panels<T> {
                 cols: y.cols,
                 inner: a.cols,
                 a: a.start,
-                a_strides: [a.row_stride as isize, a.col_stride as isize],
+                a_stride: a.row_stride.max(a.col_stride),
+                a_turned: a.col_stride != 1,
                 b: self.panels.as_ptr(),
                 y: y.start,
-                y_strides: [y.row_stride as isize, 1],
+                y_stride: y.row_stride,
                 alpha,
                 accumulate,
             }));
@@ -328,18 +331,16 @@ fn pack_panel<T: Real>(b: View<'_, T>, panel: usize, to: &mut [T]) {
         }
         return;
     }
-    // Columns of B that are rows in memory: some of each at a time, so that both sides stay in the cache.
-    const STEP: usize = 16;
-    let b = b.t();
-    for from in (0..b.cols).step_by(STEP) {
-        let to = &mut to[from * T::PANEL..];
-        for c in 0..b.rows {
-            let from = b.block(c..c + 1, from..b.cols.min(from + STEP)).row(0);
-            for (k, &x) in from.iter().enumerate() {
-                to[k * T::PANEL + c] = x;
-            }
-        }
-    }
+    let from = Rows {
+        start: b.start,
+        stride: b.col_stride,
+    };
+    let to = Rows {
+        start: to.as_mut_ptr(),
+        stride: T::PANEL,
+    };
+    // SAFETY: B's columns lie in memory as rows; the panel has as many rows as B.
+    unsafe { T::turn(RowsOf(from), RowsOf(to), [b.cols, b.rows]) };
 }
 
 #[cfg(test)]

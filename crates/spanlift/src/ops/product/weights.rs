@@ -6,12 +6,16 @@
 
 use rayon::prelude::*;
 
-use super::kernel::{Job, JobOf};
+use super::kernel::{Job, JobOf, RowsOf};
+use super::turn::Rows;
 use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
+use crate::ops::sum;
 
 /// Rows that a task takes, of Y or of M_xᵀ: a multiple of every tile's.
 const ROWS: usize = 192;
-const TURNED_ROWS: usize = 48;
+const TURNED_ROWS: usize = 96;
+/// Tokens of M_xᵀ that are turned at a time.
+const TOKENS: usize = 16;
 /// Panels that a task takes.
 const PANELS: usize = 4;
 
@@ -132,7 +136,8 @@ impl<T: Real> Weights<T> {
         done: &(dyn Fn(usize, usize, &[T]) + Sync),
     ) {
         assert!(
-            x.cols == self.inputs
+            x.col_stride == 1
+                && x.cols == self.inputs
                 && y.cols == self.outputs
                 && y.rows == x.rows
                 && bias.len() == self.outputs,
@@ -164,10 +169,11 @@ impl<T: Real> Weights<T> {
                     cols: cols.len(),
                     inner: self.inputs,
                     a: from.get().add(row * x.row_stride),
-                    a_strides: [x.row_stride as isize, x.col_stride as isize],
+                    a_stride: x.row_stride,
+                    a_turned: false,
                     b: self.panels.as_ptr().add(group * width * self.inputs),
                     y: to,
-                    y_strides: [y.row_stride as isize, 1],
+                    y_stride: y.row_stride,
                     alpha: T::ONE,
                     accumulate: true,
                 }));
@@ -199,11 +205,14 @@ impl<T: Real> Weights<T> {
         let mut packed = Matrix::reused(panels_size(m_y.t()), 1);
         pack_over_pool(m_y.t(), packed.data_mut());
         let turned = packed.data();
+        let tokens = m_y.rows.next_multiple_of(T::PANEL);
         let to = Shared(m_x.start);
         let task = |at: usize| {
             let first = at * TURNED_ROWS;
             let rows = TURNED_ROWS.min(self.inputs - first);
             let mut block = Vec::with_capacity(rows * T::BLOCK);
+            // The rows of M_xᵀ, whole panels long.
+            let mut turned_x = vec![T::ZERO; rows * tokens];
             for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - from);
                 // Rows of Wᵀ, gathered from the panels that hold these outputs.
@@ -215,22 +224,48 @@ impl<T: Real> Weights<T> {
                         block.extend_from_slice(&self.panels[start..start + len]);
                     }
                 }
-                for panel in 0..m_y.rows.div_ceil(T::PANEL) {
-                    let token = panel * T::PANEL;
-                    // SAFETY: the rows of M_xᵀ are this task's alone; the factors' shapes fit.
+                for token in (0..tokens).step_by(T::PANEL) {
+                    // SAFETY: a panel of M_yᵀ, and of what is this task's alone; the factors' shapes fit.
                     unsafe {
                         T::run(&JobOf(Job {
                             rows,
-                            cols: T::PANEL.min(m_y.rows - token),
+                            cols: T::PANEL,
                             inner,
                             a: block.as_ptr(),
-                            a_strides: [inner as isize, 1],
+                            a_stride: inner,
+                            a_turned: false,
                             b: turned.as_ptr().add(token * self.outputs + from * T::PANEL),
-                            y: to.get().add(token * m_x.row_stride + first),
-                            y_strides: [1, m_x.row_stride as isize],
+                            y: turned_x.as_mut_ptr().add(token),
+                            y_stride: tokens,
                             alpha,
-                            accumulate: accumulate || from > 0,
+                            accumulate: from > 0,
                         }));
+                    }
+                }
+            }
+            let mut some = vec![T::ZERO; TOKENS * rows];
+            for token in (0..m_y.rows).step_by(TOKENS) {
+                let count = TOKENS.min(m_y.rows - token);
+                let from = Rows {
+                    start: turned_x[token..].as_ptr(),
+                    stride: tokens,
+                };
+                let back = Rows {
+                    start: some.as_mut_ptr(),
+                    stride: rows,
+                };
+                // SAFETY: `rows` rows of so many tokens become so many rows.
+                unsafe { T::turn(RowsOf(from), RowsOf(back), [rows, count]) };
+                for (at, some) in some.chunks_exact(rows).take(count).enumerate() {
+                    // SAFETY: these columns of M_x are this task's alone.
+                    let m_x = unsafe {
+                        let start = to.get().add((token + at) * m_x.row_stride + first);
+                        std::slice::from_raw_parts_mut(start, rows)
+                    };
+                    if accumulate {
+                        sum::add(m_x, some);
+                    } else {
+                        m_x.copy_from_slice(some);
                     }
                 }
             }
