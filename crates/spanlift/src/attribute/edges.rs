@@ -110,15 +110,15 @@ impl<T: Real> EdgeSink<T> for FoundEdges<T> {
         self.wanted
     }
 
-    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>) {
-        for at in 0..pattern.rows() {
+    fn take(&mut self, queries: &[usize], pattern: &Matrix<T>, content: &Matrix<T>) {
+        for (at, &query) in queries.iter().enumerate() {
             let (pattern, content) = (pattern.row(at), content.row(at));
             if self.n > 0 && peak(pattern, content) > self.floor {
-                self.row(first + at, pattern, content);
+                self.row(query, pattern, content);
             }
         }
         if let Some(all) = &mut self.all {
-            all.take(first, pattern, content);
+            all.take(queries, pattern, content);
         }
     }
 }
@@ -174,7 +174,8 @@ fn strongest_in<T: Real>(edges: &Edges<T>, layer: usize, head: usize, n: usize) 
         head,
     };
     let mut found = FoundEdges::new(place, edges.pattern.rows(), KeepEdges::Strongest, n);
-    found.take(0, &edges.pattern, &edges.content);
+    let queries: Vec<usize> = (0..edges.pattern.rows()).collect();
+    found.take(&queries, &edges.pattern, &edges.content);
     found.finish().0
 }
 

@@ -9,6 +9,7 @@ use crate::attribute::rules::{
 use crate::ops::attention::{EdgeSink, Pairs, Pass};
 use crate::ops::contribution::{Contribution, by_head, by_row};
 use crate::ops::product::View;
+use crate::ops::rows::{picked, spread};
 use crate::ops::{Matrix, Real, activation, attention, embedding, feed_forward, linear, norm, sum};
 
 /// What one walk found, for the N packed tokens.
@@ -63,9 +64,23 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
     let LinearRule::Linear = rules.linear;
     let SumRule::Identity = rules.sum;
     let traces = parts.map(Part::trace);
-    let mut m = linear::multiplier(&encoder.qa_outputs, m_logits);
+    let last = Wanted::of(encoder, layout, m_logits);
+    let tokens = m_logits.rows();
     let [x, x0] = both_of(parts, traces.map(|trace| &trace.output));
-    let output = by_row(&m, x, x0);
+    let (mut m, output) = match &last {
+        None => {
+            let m = linear::multiplier(&encoder.qa_outputs, m_logits);
+            let output = by_row(&m, x, x0);
+            (m, output)
+        }
+        Some(last) => {
+            let m_logits = picked(m_logits.view(), &last.rows);
+            let m = linear::multiplier(&encoder.qa_outputs, &m_logits);
+            let [x, x0] = [x, x0].map(|x| picked(x, &last.rows));
+            let output = by_row(&m, x.view(), x0.view());
+            (m, last.spread(output, tokens))
+        }
+    };
 
     let mut layers = Vec::with_capacity(encoder.layers.len());
     for (l, layer) in encoder.layers.iter().enumerate().rev() {
@@ -80,9 +95,20 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
             parts,
             layers: traces.map(|trace| &trace.layers[l]),
         };
-        layers.push(backward_layer(
-            encoder, layer, layout, pair, rules, &mut m, edges,
-        ));
+        let wanted = last.as_ref().filter(|_| l + 1 == encoder.layers.len());
+        layers.push(match wanted {
+            None => backward_layer(encoder, layer, layout, pair, None, rules, &mut m, edges),
+            Some(wanted) => {
+                let narrow = [0, 1].map(|end| pair.narrowed(end, wanted, encoder.config.heads));
+                let [x, x0] = &narrow;
+                let behind = Pair {
+                    parts: [&x.1, &x0.1],
+                    layers: [&x.0, &x0.0],
+                };
+                let narrow = Some((wanted, behind));
+                backward_layer(encoder, layer, layout, pair, narrow, rules, &mut m, edges)
+            }
+        });
     }
     layers.reverse();
 
@@ -112,6 +138,42 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
     }
 }
 
+/// The tokens that the target is of: in the last layer nothing else matters behind the keys and values; METHOD section 6.
+struct Wanted {
+    /// Of each sequence.
+    tokens: Vec<Vec<usize>>,
+    /// The same among the packed tokens.
+    rows: Vec<usize>,
+}
+
+impl Wanted {
+    /// `None` where that saves little, or the layer is not built so.
+    fn of<T: Real>(encoder: &Encoder<T>, layout: &Layout, m_logits: &Matrix<T>) -> Option<Self> {
+        let joint = |layer: &Layer<T>| matches!(layer.projections, Projections::Joint(_));
+        if !encoder.layers.last().is_some_and(joint) {
+            return None;
+        }
+        let matters = |&i: &usize| m_logits.row(i).iter().any(|&m| m != T::ZERO);
+        let mut tokens = Vec::with_capacity(layout.sequences());
+        let mut rows = Vec::new();
+        for b in 0..layout.sequences() {
+            let first = rows.len();
+            rows.extend(layout.tokens(b).filter(matters));
+            tokens.push(rows[first..].iter().map(|i| i - layout.starts[b]).collect());
+        }
+        (2 * rows.len() <= m_logits.rows()).then_some(Self { tokens, rows })
+    }
+
+    /// Of all tokens, from those of the wanted.
+    fn spread(&self, of: Vec<Contribution>, tokens: usize) -> Vec<Contribution> {
+        let mut all = vec![Contribution::default(); tokens];
+        for (&row, one) in self.rows.iter().zip(of) {
+            all[row] = one;
+        }
+        all
+    }
+}
+
 /// A layer of both passes, and which rows of each.
 #[derive(Clone, Copy)]
 struct Pair<'a, T> {
@@ -125,6 +187,12 @@ impl<'a, T: Real> Pair<'a, T> {
         both_of(self.parts, self.layers.map(matrix))
     }
 
+    /// What stands behind the keys and values in the pass at one end, for the wanted tokens alone.
+    fn narrowed(&self, end: usize, wanted: &Wanted, heads: usize) -> (LayerTrace<T>, Part<'a, T>) {
+        let (part, layer) = (self.parts[end], self.layers[end]);
+        part.narrowed(layer, &wanted.tokens, &wanted.rows, heads)
+    }
+
     /// The two ends that the rule takes a norm at.
     fn norm(
         &self,
@@ -135,16 +203,22 @@ impl<'a, T: Real> Pair<'a, T> {
     }
 }
 
-/// `m`: of the layer's output, and on return of its input; (N, H).
+/// `m`: of the layer's output, and on return of its input; (N, H). `narrow`: where the output matters for some tokens alone,
+/// these and what they need; then `m` is of them at first.
 fn backward_layer<T: Real, E: EdgeSink<T>>(
     encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
     pair: Pair<'_, T>,
+    narrow: Option<(&Wanted, Pair<'_, T>)>,
     rules: Rules,
     m: &mut Matrix<T>,
     edges: impl Fn(usize, usize) -> E + Sync,
 ) -> WalkLayer<E> {
+    let (wanted, behind) = match narrow {
+        Some((wanted, behind)) => (Some(wanted), behind),
+        None => (None, pair),
+    };
     // MobileBERT's connection around the whole layer, and what goes past everything in it.
     let mut around = None;
     let mut past = Vec::new();
@@ -162,22 +236,28 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
 
     let mut mlps = Vec::with_capacity(layer.feed_forwards.len());
     for (at, feed_forward) in layer.feed_forwards.iter().enumerate().rev() {
-        mlps.push(backward_mlp(encoder, feed_forward, pair, at, rules, m));
+        mlps.push(backward_mlp(encoder, feed_forward, behind, at, rules, m));
     }
     let (mlp, mlp_residual) = mlps.swap_remove(0);
 
-    let ends = pair.norm(rules.layer_norm, |layer| &layer.attention_norm);
+    let ends = behind.norm(rules.layer_norm, |layer| &layer.attention_norm);
     norm::multiplier(&layer.attention_norm, ends, m);
     let [x, x0] = pair.of(LayerTrace::inner);
-    let residual = by_row(m, x, x0);
+    let residual = match wanted {
+        None => by_row(m, x, x0),
+        Some(wanted) => {
+            let [x, x0] = [x, x0].map(|x| picked(x, &wanted.rows));
+            by_row(m, x.view(), x0.view())
+        }
+    };
     let m_ctx = linear::multiplier(&layer.attention_output, m);
-    let [x, x0] = pair.of(|layer| &layer.ctx);
+    let [x, x0] = behind.of(|layer| &layer.ctx);
     let heads = by_head(&m_ctx, x, x0, encoder.config.heads);
     let qkv = pair.of(|layer| &layer.qkv);
     let passes = [0, 1].map(|end| Pass {
         qkv: qkv[end],
-        heads: pair.parts[end].heads(
-            &pair.layers[end].heads,
+        heads: behind.parts[end].heads(
+            &behind.layers[end].heads,
             encoder.config.heads,
             layout.sequences(),
         ),
@@ -199,9 +279,14 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
         encoder.config.heads,
         layer.relative.as_ref(),
         &m_ctx,
+        wanted.map(|wanted| &wanted.tokens[..]),
         edges,
     );
     m_ctx.recycle();
+    let tokens = layout.segments.len();
+    if let Some(wanted) = wanted {
+        *m = spread(m, &wanted.rows, tokens);
+    }
     if let Projections::Joint(qkv) = &layer.projections {
         linear::multiplier_onto(qkv, &m_qkv, m);
     }
@@ -212,12 +297,27 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
     m_qkv.recycle();
     let [x, x0] = pair.of(|layer| &layer.resid_pre);
     let cut = by_row(m, x, x0);
+    let all = |of: Vec<Contribution>| match wanted {
+        None => of,
+        Some(wanted) => wanted.spread(of, tokens),
+    };
+    let heads = match wanted {
+        None => heads,
+        Some(wanted) => {
+            let each = encoder.config.heads;
+            let mut all = vec![0.0; tokens * each];
+            for (&row, heads) in wanted.rows.iter().zip(heads.chunks_exact(each)) {
+                all[row * each..(row + 1) * each].copy_from_slice(heads);
+            }
+            all
+        }
+    };
     WalkLayer {
         cut,
         heads,
-        residual: both(residual, &past),
-        mlp,
-        mlp_residual: both(mlp_residual, &past),
+        residual: both(all(residual), &past),
+        mlp: all(mlp),
+        mlp_residual: both(all(mlp_residual), &past),
         edges,
     }
 }

@@ -80,10 +80,11 @@ fn forward_layer<T: Real>(
         }
     };
     let (ctx, heads) = attention::forward(
-        &qkv,
+        qkv.view(),
         &layout.starts,
         encoder.config.heads,
         layer.relative.as_ref(),
+        None,
     );
     let attn_out = linear::forward(&layer.attention_output, &ctx);
     let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::ops::attention::Head;
 use crate::ops::product::View;
+use crate::ops::rows::picked;
 use crate::ops::{Matrix, Real, norm};
 
 /// How sequences are packed one behind the other, and where each token stands.
@@ -121,6 +122,44 @@ impl<'a, T: Real> Part<'a, T> {
     /// Of a matrix of the pass, the rows of the part.
     pub(super) fn of<'b>(&self, matrix: &'b Matrix<T>) -> View<'b, T> {
         matrix.view().block(self.rows.clone(), 0..matrix.cols())
+    }
+
+    /// What stands behind the keys and values of a layer, for these tokens of each sequence alone.
+    pub(super) fn narrowed(
+        &self,
+        layer: &'a LayerTrace<T>,
+        wanted: &[Vec<usize>],
+        rows: &[usize],
+        each: usize,
+    ) -> (LayerTrace<T>, Self) {
+        let of = |matrix: &Matrix<T>| picked(self.of(matrix), rows);
+        let norm = |kept: &norm::Kept<T>| kept.picked(self.first(), rows);
+        let heads = self.heads(&layer.heads, each, wanted.len());
+        let heads = heads.iter().enumerate().map(|(at, head)| Head {
+            shifted: picked(head.shifted.view(), &wanted[at / each]),
+            z: wanted[at / each].iter().map(|&i| head.z[i]).collect(),
+        });
+        let blocks = layer.feed_forwards.iter().map(|block| FeedForwardTrace {
+            resid_mid: of(&block.resid_mid),
+            mlp_pre: of(&block.mlp_pre),
+            mlp_out: of(&block.mlp_out),
+            mlp_norm: norm(&block.mlp_norm),
+        });
+        let narrowed = LayerTrace {
+            resid_pre: Matrix::zeros(0, 0),
+            bottleneck: None,
+            qkv: Matrix::zeros(0, 0),
+            heads: heads.collect(),
+            ctx: of(&layer.ctx),
+            attention_norm: norm(&layer.attention_norm),
+            feed_forwards: blocks.collect(),
+        };
+        let part = Self {
+            trace: self.trace,
+            sequence: 0,
+            rows: 0..rows.len(),
+        };
+        (narrowed, part)
     }
 
     /// The heads of `sequences` sequences, of those of a layer.

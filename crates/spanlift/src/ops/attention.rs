@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use super::product::{Panels, View, ViewMut};
 use super::relative::{Relative, Terms};
-use super::rows::vectorised;
+use super::rows::{picked, vectorised};
 use super::softmax::{self, Row};
 use super::{Matrix, Real};
 
@@ -93,8 +93,8 @@ impl<T: Real> Edges<T> {
 pub trait EdgeSink<T>: Send {
     /// Whether they are to be computed.
     fn wanted(&self) -> bool;
-    /// Takes those of the queries from `first` on, in order; (n, S) each.
-    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>);
+    /// Takes those of these queries, which rise; (n, S) each. Queries that are left out have none.
+    fn take(&mut self, queries: &[usize], pattern: &Matrix<T>, content: &Matrix<T>);
 }
 
 /// All of them.
@@ -103,11 +103,14 @@ impl<T: Real> EdgeSink<T> for Edges<T> {
         true
     }
 
-    fn take(&mut self, first: usize, pattern: &Matrix<T>, content: &Matrix<T>) {
-        let to = [&mut self.pattern, &mut self.content];
-        for (to, from) in to.into_iter().zip([pattern, content]) {
-            let at = first * to.cols();
-            to.data_mut()[at..at + from.data().len()].copy_from_slice(from.data());
+    fn take(&mut self, queries: &[usize], pattern: &Matrix<T>, content: &Matrix<T>) {
+        for (row, &query) in queries.iter().enumerate() {
+            self.pattern
+                .row_mut(query)
+                .copy_from_slice(pattern.row(row));
+            self.content
+                .row_mut(query)
+                .copy_from_slice(content.row(row));
         }
     }
 }
@@ -139,22 +142,48 @@ fn scale<T: Real>(width: usize, relative: Option<&Relative<T>>) -> T {
     T::of(1.0 / ((width * terms) as f64).sqrt())
 }
 
-/// The queries of S, some at a time.
-fn parts(s: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..s)
-        .step_by(QUERIES)
-        .map(move |first| first..s.min(first + QUERIES))
+/// The queries of each sequence that are wanted, where these are not all: their places, which rise.
+pub type Wanted<'a> = Option<&'a [Vec<usize>]>;
+
+/// Those of one sequence of `s` tokens.
+fn queries(wanted: Wanted<'_>, sequence: usize, s: usize) -> Vec<usize> {
+    match wanted {
+        Some(wanted) => wanted[sequence].clone(),
+        None => (0..s).collect(),
+    }
 }
 
-/// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N).
+/// Where the queries of each sequence begin, one behind the other, and their number.
+fn query_starts(wanted: Wanted<'_>, starts: &[usize]) -> Vec<usize> {
+    let Some(wanted) = wanted else {
+        return starts.to_vec();
+    };
+    let mut cuts = vec![0];
+    for queries in wanted {
+        cuts.push(cuts[cuts.len() - 1] + queries.len());
+    }
+    cuts
+}
+
+/// So many queries, some at a time.
+fn parts(n: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n)
+        .step_by(QUERIES)
+        .map(move |first| first..n.min(first + QUERIES))
+}
+
+/// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N). Of the wanted
+/// queries alone where not all are wanted, then with so many rows.
 pub fn forward<T: Real>(
-    qkv: &Matrix<T>,
+    qkv: View<'_, T>,
     starts: &[usize],
     heads: usize,
     relative: Option<&Relative<T>>,
+    wanted: Wanted<'_>,
 ) -> (Matrix<T>, Vec<Head<T>>) {
     let hidden = qkv.cols() / 3;
-    let mut ctx = Matrix::reused(qkv.rows(), hidden);
+    let cuts = query_starts(wanted, starts);
+    let mut ctx = Matrix::reused(cuts[cuts.len() - 1], hidden);
     let one = |(at, ctx): (usize, ViewMut<'_, T>)| {
         let rows = [starts[at / heads], starts[at / heads + 1]];
         let columns = Columns {
@@ -162,9 +191,10 @@ pub fn forward<T: Real>(
             hidden,
             width: hidden / heads,
         };
-        forward_head(qkv.view(), columns, rows, relative, ctx)
+        let queries = queries(wanted, at / heads, rows[1] - rows[0]);
+        forward_head(qkv, columns, rows, relative, &queries, ctx)
     };
-    let blocks = ctx.view_mut().blocks(starts, heads);
+    let blocks = ctx.view_mut().blocks(&cuts, heads);
     let kept = blocks
         .into_par_iter()
         .with_max_len(1)
@@ -179,6 +209,7 @@ fn forward_head<T: Real>(
     columns: Columns,
     rows: [usize; 2],
     relative: Option<&Relative<T>>,
+    queries: &[usize],
     mut ctx: ViewMut<'_, T>,
 ) -> Head<T> {
     let s = rows[1] - rows[0];
@@ -187,18 +218,22 @@ fn forward_head<T: Real>(
     let terms = relative.map(|relative| Terms::new(relative, columns.own(), scale, s));
     let terms = terms.as_ref().map(|terms| terms.scores(k));
     let (keys, values) = (Panels::of(k.t()), Panels::of(v));
-    let mut shifted = Matrix::reused(s, s);
-    let mut z = Vec::with_capacity(s);
-    let mut probs = Matrix::zeros(QUERIES.min(s), s);
-    for part in parts(s) {
-        let q = q.block(part.clone(), 0..columns.width);
-        keys.multiply(shifted.view_mut().part(part.clone()), false, scale, q);
+    let n = queries.len();
+    let mut shifted = Matrix::reused(n, s);
+    let mut z = Vec::with_capacity(n);
+    let mut probs = Matrix::zeros(QUERIES.min(n), s);
+    for part in parts(n) {
+        let queries = &queries[part.clone()];
+        let q = picked(q, queries);
+        keys.multiply(
+            shifted.view_mut().part(part.clone()),
+            false,
+            scale,
+            q.view(),
+        );
         if let Some(terms) = &terms {
-            terms.add(
-                part.start,
-                q,
-                &mut shifted.data_mut()[part.start * s..part.end * s],
-            );
+            let scores = &mut shifted.data_mut()[part.start * s..part.end * s];
+            terms.add(queries, q.view(), scores);
         }
         for (at, i) in part.clone().enumerate() {
             z.push(softmax::forward(shifted.row_mut(i), probs.row_mut(at)));
@@ -209,7 +244,7 @@ fn forward_head<T: Real>(
     Head { shifted, z }
 }
 
-/// m_qkv (N, 3I) from m_ctx (N, I); `edges(sequence, head)` gives what takes that head's edges, on any thread, and all
+/// m_qkv (N, 3I) from m_ctx (N, I), or of the wanted queries alone, all others' being 0; `edges(sequence, head)` gives what takes that head's edges, on any thread, and all
 /// these are returned, the heads of the first sequence first.
 pub fn multiplier<T: Real, E: EdgeSink<T>>(
     pairs: &Pairs<'_, T>,
@@ -217,10 +252,11 @@ pub fn multiplier<T: Real, E: EdgeSink<T>>(
     heads: usize,
     relative: Option<&Relative<T>>,
     m_ctx: &Matrix<T>,
+    wanted: Wanted<'_>,
     edges: impl Fn(usize, usize) -> E + Sync,
 ) -> (Matrix<T>, Vec<E>) {
     let hidden = m_ctx.cols();
-    let mut m_qkv = Matrix::reused(m_ctx.rows(), 3 * hidden);
+    let mut m_qkv = Matrix::reused(starts[starts.len() - 1], 3 * hidden);
     // The blocks of a sequence's rows: Q, K and V of every head. Dealt out to the heads.
     let sequences = starts.len() - 1;
     let mut dealt: Vec<Vec<ViewMut<'_, T>>> = (0..sequences * heads)
@@ -230,6 +266,7 @@ pub fn multiplier<T: Real, E: EdgeSink<T>>(
     for (at, block) in blocks.into_iter().enumerate() {
         dealt[at / (3 * heads) * heads + at % heads].push(block);
     }
+    let cuts = query_starts(wanted, starts);
     let one = |(at, blocks): (usize, Vec<ViewMut<'_, T>>)| {
         let rows = [starts[at / heads], starts[at / heads + 1]];
         let columns = Columns {
@@ -237,9 +274,13 @@ pub fn multiplier<T: Real, E: EdgeSink<T>>(
             hidden,
             width: hidden / heads,
         };
-        let m_o = m_ctx.view().block(rows[0]..rows[1], columns.own());
+        let cut = cuts[at / heads]..cuts[at / heads + 1];
+        let m_o = m_ctx.view().block(cut, columns.own());
+        let queries = queries(wanted, at / heads, rows[1] - rows[0]);
         let mut edges = edges(at / heads, at % heads);
-        multiplier_head(pairs, at, columns, rows, relative, m_o, blocks, &mut edges);
+        multiplier_head(
+            pairs, at, columns, rows, relative, &queries, m_o, blocks, &mut edges,
+        );
         edges
     };
     let found = dealt
@@ -258,6 +299,7 @@ fn multiplier_head<T: Real>(
     columns: Columns,
     rows: [usize; 2],
     relative: Option<&Relative<T>>,
+    queries: &[usize],
     m_o: View<'_, T>,
     blocks: Vec<ViewMut<'_, T>>,
     edges: &mut impl EdgeSink<T>,
@@ -282,15 +324,25 @@ fn multiplier_head<T: Real>(
     let mut terms = terms.as_ref().map(Terms::sums);
 
     let pass_heads = pairs.passes.map(|pass| &pass.heads[at]);
-    let n = QUERIES.min(s);
+    let n = QUERIES.min(queries.len());
+    if queries.len() < s {
+        (0..s).for_each(|i| m_q.row_mut(i).fill(T::ZERO));
+    }
+    if queries.is_empty() {
+        (0..s).for_each(|j| m_k.row_mut(j).fill(T::ZERO));
+        (0..s).for_each(|j| m_v.row_mut(j).fill(T::ZERO));
+    }
+    let mut own_q = Matrix::zeros(n, width);
     let mut probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
     let (mut mean_probs, mut m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
     let mut scratch = vec![T::ZERO; s];
-    for part in parts(s) {
+    for part in parts(queries.len()) {
         let (first, n) = (part.start, part.len());
+        let queries = &queries[part.clone()];
         if n < m_s.rows() {
             probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
             (mean_probs, m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
+            own_q = Matrix::zeros(n, width);
         }
         let m_o = m_o.block(part.clone(), 0..width);
         values.multiply(m_s.view_mut(), false, T::ONE, m_o); // m_P until the softmax rule
@@ -316,11 +368,14 @@ fn multiplier_head<T: Real>(
                 );
             }
         }
-        keys.multiply(m_q.part(part.clone()), false, scale, m_s.view());
+        keys.multiply(own_q.view_mut(), false, scale, m_s.view());
         if let Some(terms) = &mut terms {
-            terms.add(first, m_s.data(), m_q.part(part.clone()));
+            terms.add(queries, m_s.data(), own_q.view_mut());
         }
-        let q = Panels::of(q.view().block(part, 0..width));
+        for (row, &query) in queries.iter().enumerate() {
+            m_q.row_mut(query).copy_from_slice(own_q.row(row));
+        }
+        let q = Panels::of(picked(q.view(), queries).view());
         q.multiply(m_k.again(), first > 0, scale, m_s.view().t());
         let m_o_panels = Panels::of(m_o);
         m_o_panels.multiply(m_v.again(), first > 0, T::ONE, mean_probs.view().t());
@@ -330,7 +385,7 @@ fn multiplier_head<T: Real>(
             for row in 0..n {
                 times(content.row_mut(row), mean_probs.row(row));
             }
-            edges.take(first, pattern, content);
+            edges.take(queries, pattern, content);
         }
     }
     if let Some(terms) = terms {
@@ -500,7 +555,7 @@ mod tests {
     }
 
     fn kept<T: Real>(qkv: &Matrix<T>) -> (Matrix<T>, Vec<Head<T>>) {
-        forward(qkv, &STARTS, HEADS, None)
+        forward(qkv.view(), &STARTS, HEADS, None, None)
     }
 
     fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
@@ -516,7 +571,7 @@ mod tests {
             product: of(ends[1]),
             softmax: of(ends[2]),
         };
-        multiplier(&pairs, &STARTS, HEADS, None, m_ctx, |b, _| {
+        multiplier(&pairs, &STARTS, HEADS, None, m_ctx, None, |b, _| {
             Edges::new(STARTS[b + 1] - STARTS[b])
         })
     }
@@ -649,8 +704,8 @@ mod tests {
         let m_ctx = Matrix::from_vec(2, 1, vec![2.0, -1.0]);
         let starts = [0, 2];
         let ((ctx, heads), (_, heads0)) = (
-            forward(&x, &starts, 1, None),
-            forward(&x0, &starts, 1, None),
+            forward(x.view(), &starts, 1, None, None),
+            forward(x0.view(), &starts, 1, None, None),
         );
         near("P", heads[0].probs().data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
         near("ctx", ctx.data(), &[3.5, 3.0], 1e-15);
@@ -663,7 +718,8 @@ mod tests {
             product: [0, 1],
             softmax: [0, 1],
         };
-        let (m_qkv, edges) = multiplier(&pairs, &starts, 1, None, &m_ctx, |_, _| Edges::new(2));
+        let (m_qkv, edges) =
+            multiplier(&pairs, &starts, 1, None, &m_ctx, None, |_, _| Edges::new(2));
         // m_P = (6, 2) and ℓ = ¼(1/ln(3/2), 1/ln 2), so m_P − centre = (4 ln(3/2), −4 ln 2)/ln 3; ΔP = (¼, −¼).
         // Query 1 looks the same in both.
         let pattern = [(1.5_f64).ln() / log3, log2 / log3, 0.0, 0.0];
@@ -678,6 +734,51 @@ mod tests {
         // m_s = (1, −1)/ln 3 and (−½, ½); K̄ = (½ ln 3, 0), Q̄ = (1, 0); m_V = P̄ᵀ·m_ctx.
         let want = [0.5, 1.0 / log3, 0.75, -0.25 * log3, -1.0 / log3, 0.25];
         near("m_qkv", m_qkv.data(), &want, 1e-14);
+    }
+
+    /// Of some queries alone: the rows of these as before, and back what they alone send.
+    #[test]
+    fn some_queries_are_as_among_all() {
+        let [x, x0, m_ctx] = case::<f64>();
+        let wanted = vec![vec![1, 4], vec![]];
+        let rows = [1, 4];
+        let of = |qkv: &Matrix<f64>| forward(qkv.view(), &STARTS, HEADS, None, Some(&wanted));
+        let ((ctx, heads), (_, heads0)) = (of(&x), of(&x0));
+        let (whole, whole_heads) = kept(&x);
+        assert_eq!(
+            (ctx.rows(), ctx.row(0), ctx.row(1)),
+            (2, whole.row(1), whole.row(4))
+        );
+        for h in 0..HEADS {
+            assert_eq!(heads[h].shifted.row(1), whole_heads[h].shifted.row(4));
+            assert_eq!(
+                (heads[HEADS + h].z.len(), heads[h].z[0]),
+                (0, whole_heads[h].z[1])
+            );
+        }
+        // All queries, where only these are asked for anything.
+        let mut alone = Matrix::zeros(8, HIDDEN);
+        for i in rows {
+            alone.row_mut(i).copy_from_slice(m_ctx.row(i));
+        }
+        let (want, want_edges) = ours([[&x, &x0]; 3], &alone);
+        let passes = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass {
+            qkv: qkv.view(),
+            heads,
+        });
+        let pairs = Pairs {
+            passes,
+            product: [0, 1],
+            softmax: [0, 1],
+        };
+        let m_ctx = picked(m_ctx.view(), &rows);
+        let sink = |b: usize, _| Edges::new(STARTS[b + 1] - STARTS[b]);
+        let (got, edges) = multiplier(&pairs, &STARTS, HEADS, None, &m_ctx, Some(&wanted), sink);
+        near("m_qkv", got.data(), want.data(), 1e-15);
+        for (edges, want) in edges.iter().zip(&want_edges) {
+            near("pattern", edges.pattern.data(), want.pattern.data(), 1e-15);
+            near("content", edges.content.data(), want.content.data(), 1e-15);
+        }
     }
 
     /// The same added to every value, of input and reference, moves no pattern and no content.

@@ -4,7 +4,7 @@
 //!
 //! Shapes: x, y (S, H), γ, β (H).
 
-use super::rows::each_row;
+use super::rows::{each_row, picked};
 use super::{Matrix, Real, layer_norm, sum};
 use crate::model::Norm;
 
@@ -18,6 +18,20 @@ pub enum Kept<T> {
 }
 
 impl<T: Real> Kept<T> {
+    /// Of these rows, counted from the first on.
+    pub(crate) fn picked(&self, first: usize, rows: &[usize]) -> Self {
+        match self {
+            Self::LayerNorm(kept) => {
+                let rows: Vec<usize> = rows.iter().map(|row| first + row).collect();
+                Self::LayerNorm(layer_norm::Kept {
+                    n: picked(kept.n.view(), &rows),
+                    r: rows.iter().map(|&row| kept.r[row]).collect(),
+                })
+            }
+            Self::NoNorm => Self::NoNorm,
+        }
+    }
+
     /// Leaves the memory to the next pass.
     pub(crate) fn recycle(self) {
         if let Self::LayerNorm(kept) = self {

@@ -135,8 +135,8 @@ pub(super) struct Scores<'a, T> {
 }
 
 impl<T: Real> Scores<'_, T> {
-    /// To those of the queries Q (n, D) from the `first` on; `scores` (n, S).
-    pub(super) fn add(&self, first: usize, q: View<'_, T>, scores: &mut [T]) {
+    /// To those of the queries Q (n, D) at these places; `scores` (n, S).
+    pub(super) fn add(&self, queries: &[usize], q: View<'_, T>, scores: &mut [T]) {
         let (rows, s) = (&self.terms.rows, self.terms.rows.len().div_ceil(2));
         if let (Some(panels), Some(key)) = (&self.key, &self.terms.relative.key) {
             let mut terms = Matrix::zeros(q.rows(), key.rows());
@@ -144,14 +144,14 @@ impl<T: Real> Scores<'_, T> {
             for (i, scores) in scores.chunks_exact_mut(s).enumerate() {
                 let term = terms.row(i);
                 for (j, score) in scores.iter_mut().enumerate() {
-                    *score += term[rows[first + i + s - 1 - j]];
+                    *score += term[rows[queries[i] + s - 1 - j]];
                 }
             }
         }
         if let Some(terms) = &self.of_keys {
             for (i, scores) in scores.chunks_exact_mut(s).enumerate() {
                 for (j, score) in scores.iter_mut().enumerate() {
-                    *score += terms.row(j)[rows[first + i + s - 1 - j]];
+                    *score += terms.row(j)[rows[queries[i] + s - 1 - j]];
                 }
             }
         }
@@ -167,14 +167,14 @@ pub(super) struct Sums<'a, T> {
 }
 
 impl<T: Real> Sums<'_, T> {
-    /// Of the queries from the `first` on: m_s (n, S), m_Q (n, D).
-    pub(super) fn add(&mut self, first: usize, m_s: &[T], m_q: ViewMut<'_, T>) {
+    /// Of the queries at these places: m_s (n, S), m_Q (n, D).
+    pub(super) fn add(&mut self, queries: &[usize], m_s: &[T], m_q: ViewMut<'_, T>) {
         let (rows, s) = (&self.terms.rows, self.terms.rows.len().div_ceil(2));
         if let Some((panels, buckets)) = &self.key {
             let mut sums = Matrix::zeros(m_q.rows(), *buckets);
             for (i, m_s) in m_s.chunks_exact(s).enumerate() {
                 for (j, &m) in m_s.iter().enumerate() {
-                    sums.row_mut(i)[rows[first + i + s - 1 - j]] += m;
+                    sums.row_mut(i)[rows[queries[i] + s - 1 - j]] += m;
                 }
             }
             panels.multiply(m_q, true, self.terms.scale, sums.view());
@@ -182,7 +182,7 @@ impl<T: Real> Sums<'_, T> {
         if let Some(sums) = &mut self.of_keys {
             for (i, m_s) in m_s.chunks_exact(s).enumerate() {
                 for (j, &m) in m_s.iter().enumerate() {
-                    sums.row_mut(j)[rows[first + i + s - 1 - j]] += m;
+                    sums.row_mut(j)[rows[queries[i] + s - 1 - j]] += m;
                 }
             }
         }
@@ -241,7 +241,7 @@ mod tests {
         let terms = Terms::new(&relative, 0..1, 0.5, 2);
         let both = terms.scores(k.view());
         for i in 0..2 {
-            both.add(i, q.view().block(i..i + 1, 0..1), scores.row_mut(i));
+            both.add(&[i], q.view().block(i..i + 1, 0..1), scores.row_mut(i));
         }
         // ½(Q_i·K^r + K_j·Q^r): (0,0): 3·20 + 7·2, (0,1): 3·10 + 11·1, (1,0): 5·20 + 7·2, (1,1): 5·20 + 11·2.
         assert_eq!(scores.data(), [137.0, 120.5, 157.0, 161.0]);
@@ -250,7 +250,7 @@ mod tests {
         let (mut m_q, mut m_k) = (Matrix::zeros(2, 1), Matrix::zeros(2, 1));
         let mut sums = terms.sums();
         for i in 0..2 {
-            sums.add(i, m_s.row(i), m_q.view_mut().part(i..i + 1));
+            sums.add(&[i], m_s.row(i), m_q.view_mut().part(i..i + 1));
         }
         sums.finish(m_k.view_mut());
         // ½(1·20 + 2·10), ½(−1·20 + 3·20); ½(1·2 − 1·2), ½(2·1 + 3·2).

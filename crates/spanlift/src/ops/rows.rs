@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::product::View;
 use super::{Matrix, Real};
 
 /// Rows that one task takes: enough to be worth a task.
@@ -60,6 +61,24 @@ where
         .with_min_len(ROWS)
         .map(f)
         .collect()
+}
+
+/// These rows of `x`.
+pub(crate) fn picked<T: Real>(x: View<'_, T>, rows: &[usize]) -> Matrix<T> {
+    let mut picked = Matrix::zeros(rows.len(), x.cols());
+    for (at, &i) in rows.iter().enumerate() {
+        picked.row_mut(at).copy_from_slice(x.row(i));
+    }
+    picked
+}
+
+/// A matrix of `count` rows, of which those of `x` are these and all others 0.
+pub(crate) fn spread<T: Real>(x: &Matrix<T>, rows: &[usize], count: usize) -> Matrix<T> {
+    let mut spread = Matrix::zeros(count, x.cols());
+    for (at, &i) in rows.iter().enumerate() {
+        spread.row_mut(i).copy_from_slice(x.row(at));
+    }
+    spread
 }
 
 /// Partial sums that are kept apart so that a sum can run in vector registers; their number, not the

@@ -172,6 +172,18 @@ impl<'a, T: Copy> ViewMut<'a, T> {
         ViewMut { ..*self }
     }
 
+    /// Row `i`, to be written.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such row.
+    #[must_use]
+    pub fn row_mut(&mut self, i: usize) -> &mut [T] {
+        assert!(i < self.rows, "row {i} of {}", self.rows);
+        // SAFETY: the row lies inside the matrix, its elements are neighbours, and this view is the only way to them.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.row_stride), self.cols) }
+    }
+
     /// These rows of it, lent.
     ///
     /// # Panics
