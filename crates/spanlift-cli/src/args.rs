@@ -181,6 +181,10 @@ pub(crate) struct CommonArgs {
     /// Arithmetic
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub(crate) precision: PrecisionArg,
+    /// Keep each layer's input alone and make the rest again on the way back: a fraction of the memory, half as slow again,
+    /// the same numbers
+    #[arg(long)]
+    pub(crate) lean: bool,
 }
 
 /// What every command that asks a model takes.
@@ -349,6 +353,7 @@ impl CommonArgs {
             answering: self.answering.options(),
             reference,
             preset: self.rule.preset(),
+            lean: self.lean,
             ..Options::default()
         }
     }

@@ -1,11 +1,11 @@
 //! Explanations from end to end: time, share of the processor's peak, memory. `cargo bench -p spanlift --bench explain`.
 //!
 //! ```text
-//! -- [sizes] [layers] [stream] [--models default,base] [--lengths 64,128,256,384,512] [--batches 1,8] [--questions 256]
+//! -- [sizes] [layers] [lean] [stream] [--models default,base] [--lengths 64,128,256,384,512] [--batches 1,8] [--questions 256]
 //! ```
 //!
 //! *sizes*: the default model and random weights of BERT-base's size, packed questions of one length, and how the cost grows.
-//! *layers*: memory over L at BERT-base's width. *stream*: questions of mixed lengths through `Explainer::explain_batch`.
+//! *layers*: memory over L at BERT-base's width. *lean*: BERT-large at S = 512, with all activations kept and with the layers' inputs alone. *stream*: questions of mixed lengths through `Explainer::explain_batch`.
 //! Everything is checked first (the sums hold), then timed. *share* is the rate of the products that are needed
 //! (`common/work.rs`) by that of a loop of multiply-adds on all threads in this run; *of all* counts the rows of the last layer that
 //! nothing needs as well. Memory is what is resident at the peak above the loaded model, in a process of
@@ -18,8 +18,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use common::measure::{exponent, fma_peak, line, median, peak, reset_peak, resident};
-use common::models::{base, default_folder, default_model};
-use common::pass::{Question, checked, explain};
+use common::models::{base, default_folder, default_model, large};
+use common::pass::{Question, checked, explain, explain_lean};
 use common::work::{needed, unpruned};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -63,16 +63,18 @@ impl Args {
                 values.iter().map(number).collect()
             };
             match &word[..] {
-                "sizes" | "layers" | "stream" => args.parts.push(word),
+                "sizes" | "layers" | "lean" | "stream" => args.parts.push(word),
                 "--models" => args.models = values(),
                 "--lengths" => args.lengths = numbers(values()),
                 "--batches" => args.batches = numbers(values()),
                 "--questions" => args.questions = numbers(values())[0],
-                _ => panic!("expected sizes, layers, stream or an option, got `{word}`"),
+                _ => panic!("expected sizes, layers, lean, stream or an option, got `{word}`"),
             }
         }
         if args.parts.is_empty() {
-            args.parts = ["stream", "layers", "sizes"].map(str::to_owned).to_vec();
+            args.parts = ["stream", "layers", "lean", "sizes"]
+                .map(str::to_owned)
+                .to_vec();
         }
         // In this process the stream's memory is told only as long as no other model was here.
         args.parts.sort_by_key(|part| part != "stream");
@@ -93,6 +95,7 @@ fn main() {
         match &part[..] {
             "sizes" => sizes(&args, &mut rate),
             "layers" => layers(),
+            "lean" => lean(),
             _ => stream(args.questions, &mut rate),
         }
     }
@@ -106,6 +109,7 @@ fn model(name: &str, layers: usize) -> Encoder<f32> {
     match name {
         "default" => default_model(),
         "base" => base(layers),
+        "large" | "large-lean" => large(),
         _ => panic!("--models: expected default or base, got `{name}`"),
     }
 }
@@ -121,12 +125,19 @@ fn once(arguments: &[String]) {
     rayon::broadcast(|_| ());
     let loaded = resident();
     reset_peak();
+    let explain = if arguments[0] == "large-lean" {
+        explain_lean
+    } else {
+        explain
+    };
     let pass = explain(&encoder, &questions);
-    println!("{} {}", peak() - loaded, checked(&pass.found));
+    let memory = peak() - loaded;
+    let again = explain(&encoder, &questions).total;
+    println!("{memory} {} {again}", checked(&pass.found));
 }
 
-/// Peak memory and worst error of an explanation in a process of its own.
-fn apart(model: &str, layers: usize, s: usize, batch: usize) -> (f64, f64) {
+/// Peak memory and worst error of an explanation in a process of its own, and the seconds that another one takes there.
+fn apart(model: &str, layers: usize, s: usize, batch: usize) -> [f64; 3] {
     let this = std::env::current_exe().unwrap();
     let numbers = [layers, s, batch].map(|number| number.to_string());
     let output = Command::new(this)
@@ -137,8 +148,11 @@ fn apart(model: &str, layers: usize, s: usize, batch: usize) -> (f64, f64) {
         .unwrap();
     assert!(output.status.success(), "{model}, S = {s}, {batch}: failed");
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut numbers = text.split_whitespace().map(|n| n.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
+    let numbers: Vec<f64> = text
+        .split_whitespace()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    numbers.try_into().unwrap()
 }
 
 /// Medians of some seconds' runs: of all, both forward passes, the walk.
@@ -169,7 +183,7 @@ fn sizes(args: &Args, rate: &mut f64) {
         let mut times = Vec::new();
         for &batch in &args.batches {
             for &s in &args.lengths {
-                let (memory, worst) = apart(name, l, s, batch);
+                let [memory, worst, _] = apart(name, l, s, batch);
                 let questions = questions(s, batch);
                 let [total, forwards, walk] = measure(&encoder, &questions);
                 *rate = rate.max(fma_peak());
@@ -222,7 +236,7 @@ fn layers() {
     println!("\nmemory over L, H = 768, S = {S}");
     let mut points = Vec::new();
     for layers in [3, 6, 9, 12] {
-        let memory = 1e-6 * apart("base", layers, S, 1).0;
+        let memory = 1e-6 * apart("base", layers, S, 1)[0];
         println!("L = {layers:2}  {memory:5.0} MB at the peak");
         points.push((layers as f64, memory));
     }
@@ -232,6 +246,22 @@ fn layers() {
         "line: {start:.0} MB + {slope:.1} MB a layer; the farthest point is {:.1} % off",
         100.0 * points.iter().map(off).fold(0.0, f64::max)
     );
+}
+
+fn lean() {
+    const S: usize = 512;
+    println!("\nrandom BERT-large (L = 24, H = 1024), S = {S}");
+    for (name, what) in [
+        ("large", "all activations"),
+        ("large-lean", "the layers' inputs"),
+    ] {
+        let [memory, worst, seconds] = apart(name, 24, S, 1);
+        println!(
+            "{what:18}  {:5.0} MB at the peak, {:5.0} ms, error {worst:.1e}",
+            1e-6 * memory,
+            1e3 * seconds
+        );
+    }
 }
 
 /// Whole words of the vocabulary that are one token each.

@@ -18,7 +18,8 @@ use spanlift::attribute::{
 };
 use spanlift::checkpoint::Source;
 use spanlift::model::{
-    Activation, Encoder, Family, FeedForwardTrace, Layout, Norm, Projections, Trace, forward,
+    Activation, Encoder, Family, FeedForwardTrace, Layout, Norm, Part, Projections, Trace, forward,
+    forward_lean,
 };
 use spanlift::ops::contribution::Contribution;
 use spanlift::ops::product::Weights;
@@ -351,6 +352,33 @@ proptest! {
                 prop_assert!(near(&a.mlp[last][i], mlp), "mlp {i}: {:?} {mlp:?}", a.mlp[last][i]);
                 prop_assert!(near(&a.mlp_residual[last][i], past), "past {i}: {:?} {past:?}", a.mlp_residual[last][i]);
             }
+        }
+    }
+
+    /// Layers made again in the walk give every number as it was, to the bit: of input and reference in one pass, in two,
+    /// and of one of them.
+    #[test]
+    fn a_lean_pass_changes_no_bit(case in cases()) {
+        let encoder = model(&case);
+        let layout = Layout::new([&case.segments[..]]);
+        let [x, x0] = [&case.ids, &case.reference].map(|ids| words(&encoder, ids));
+        let both = || {
+            let rows = x.data().iter().chain(x0.data()).copied().collect();
+            Matrix::from_vec(2 * x.rows(), x.cols(), rows)
+        };
+        let of = |x: Part<'_, f64>, x0: Part<'_, f64>| {
+            let rules = RESCALE.rules;
+            attribute(&encoder, &layout, x, x0, &[case.target], rules, KeepEdges::All).remove(0)
+        };
+        let (input, reference) = (forward(&encoder, &layout, x.clone()), forward(&encoder, &layout, x0.clone()));
+        let want = of((&input).into(), (&reference).into());
+        let lean = [&x, &x0].map(|x| forward_lean(&encoder, &layout, x.clone()));
+        prop_assert!(lean[0].layers.is_empty());
+        prop_assert_eq!(&of((&lean[0]).into(), (&lean[1]).into()), &want);
+        prop_assert_eq!(&of((&input).into(), (&lean[1]).into()), &want);
+        for pass in [forward, forward_lean] {
+            let trace = pass(&encoder, &layout.twice(), both());
+            prop_assert_eq!(&of(trace.part(0..1), trace.part(1..2)), &want);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The default model, and random weights of BERT-base's width.
+//! The default model, and random weights of BERT-base's and BERT-large's.
 
 use std::path::PathBuf;
 
@@ -22,12 +22,21 @@ pub(crate) fn default_model() -> Encoder<f32> {
 
 /// H = 768; BERT-base where L = 12.
 pub(crate) fn base(layers: usize) -> Encoder<f32> {
+    of_width(layers, 12)
+}
+
+/// L = 24, H = 1024: BERT-large.
+pub(crate) fn large() -> Encoder<f32> {
+    of_width(24, 16)
+}
+
+fn of_width(layers: usize, heads: usize) -> Encoder<f32> {
     let sizes = random::Sizes {
         family: Family::Bert,
         layers,
-        heads: 12,
-        hidden: 768,
-        feed_forward: 3072,
+        heads,
+        hidden: 64 * heads,
+        feed_forward: 256 * heads,
         vocabulary: 30522,
         positions: 512,
         activation: Activation::Gelu,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use spanlift::attribute::rules::RESCALE;
 use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
-use spanlift::model::{Encoder, Layout, forward};
+use spanlift::model::{Encoder, Layout, Trace, forward, forward_lean};
 use spanlift::ops::{Matrix, Real, embedding};
 
 /// What one sequence is explained from.
@@ -51,7 +51,21 @@ pub(crate) struct Pass {
     pub(crate) total: f64,
 }
 
+/// Keeping all of the forward pass.
 pub(crate) fn explain(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
+    run(encoder, questions, forward)
+}
+
+/// Keeping the layers' inputs alone.
+pub(crate) fn explain_lean(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
+    run(encoder, questions, forward_lean)
+}
+
+fn run(
+    encoder: &Encoder<f32>,
+    questions: &[Question],
+    forward: fn(&Encoder<f32>, &Layout, Matrix<f32>) -> Trace<f32>,
+) -> Pass {
     let layout = Layout::new(questions.iter().map(|question| &question.segments[..]));
     let targets: Vec<_> = questions.iter().map(|q| Target::Span(q.span)).collect();
     let parts: [fn(&Question) -> &[u32]; 2] =
@@ -68,8 +82,8 @@ pub(crate) fn explain(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
     let found = attribute(
         encoder,
         &layout,
-        trace.part(&twice, 0..many),
-        trace.part(&twice, many..2 * many),
+        trace.part(0..many),
+        trace.part(many..2 * many),
         &targets,
         RESCALE.rules,
         KeepEdges::Strongest,

@@ -14,7 +14,7 @@ use crate::attribute::rules::{Preset, RESCALE};
 use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
-use crate::model::{Layout, Trace, forward};
+use crate::model::{Layout, Trace, forward, forward_lean};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::assemble;
@@ -51,6 +51,9 @@ pub struct Options {
     pub edges: KeepEdges,
     /// Whether the attention probabilities are kept.
     pub attention: bool,
+    /// Whether of each layer its input alone is kept, and the rest made again in the walk: less memory, more time, the same
+    /// numbers. Where the attention probabilities are kept all is.
+    pub lean: bool,
 }
 
 impl Default for Options {
@@ -64,6 +67,7 @@ impl Default for Options {
             preset: RESCALE,
             edges: KeepEdges::Strongest,
             attention: false,
+            lean: false,
         }
     }
 }
@@ -213,7 +217,7 @@ impl<T: Real> Explainer<T> {
         for (at, &item) in items.iter().enumerate() {
             match self.prepare(at, item, options, &mut |_, _| ()) {
                 Ok(item) => {
-                    let more = self.trace_bytes(item.encoding.ids.len());
+                    let more = self.trace_bytes(item.encoding.ids.len(), options);
                     if bytes + more > PACK_BYTES && !pack.is_empty() {
                         placed.append(&mut self.explain_pack(std::mem::take(&mut pack), options));
                         bytes = 0;
@@ -233,11 +237,16 @@ impl<T: Real> Explainer<T> {
     }
 
     /// What both traces of a sequence of `s` tokens take.
-    fn trace_bytes(&self, s: usize) -> usize {
+    fn trace_bytes(&self, s: usize, options: &Options) -> usize {
         let config = &self.checkpoint.encoder.config;
         // A layer's H-wide fields (queries, keys and values count three), its F-wide one, and the shifted scores.
         let row = 9 * config.hidden + config.feed_forward + config.heads * s;
-        2 * config.layers * s * row * size_of::<T>()
+        let numbers = if options.lean {
+            row + config.layers * config.hidden
+        } else {
+            config.layers * row
+        };
+        2 * s * numbers * size_of::<T>()
     }
 
     /// Encodes an item and makes its references; chooses the window of several.
@@ -299,7 +308,7 @@ impl<T: Real> Explainer<T> {
         let words = embedding::words(&encoder.embeddings, &ids);
         let first = ready.iter().map(|item| &item.references[0]);
         let words = stack(std::iter::once(&words).chain(first), words.cols());
-        let input = forward(encoder, &layout.twice(), words);
+        let input = self.forward(&layout.twice(), words, options);
         let mut placed: Placed<T> = Vec::with_capacity(ready.len());
         for (b, item) in ready.iter_mut().enumerate() {
             if item.choice.is_some() {
@@ -371,6 +380,15 @@ impl<T: Real> Explainer<T> {
         placed
     }
 
+    fn forward(&self, layout: &Layout, words: Matrix<T>, options: &Options) -> Trace<T> {
+        let encoder = &self.checkpoint.encoder;
+        if options.lean && !options.attention {
+            forward_lean(encoder, layout, words)
+        } else {
+            forward(encoder, layout, words)
+        }
+    }
+
     /// The attribution of each packed item: the mean over its references, of which two are held at a time.
     fn walk(
         &self,
@@ -386,19 +404,19 @@ impl<T: Real> Explainer<T> {
             KeepEdges::Strongest if references > 1 => KeepEdges::All, // the mean's strongest
             keep => keep,
         };
-        let (both, sequences) = (layout.twice(), layout.sequences());
+        let sequences = layout.sequences();
         let mut sums: Vec<Attribution<T>> = Vec::new();
         for r in 0..references {
             let rules = options.preset.rules;
             let own = (r > 0).then(|| {
                 let words = ready.iter().map(|item| &item.references[r]);
                 let width = encoder.embeddings.word_embeddings.cols();
-                forward(encoder, layout, stack(words, width))
+                self.forward(layout, stack(words, width), options)
             });
-            let of_input = input.part(&both, 0..sequences);
+            let of_input = input.part(0..sequences);
             let reference = match &own {
                 Some(trace) => trace.into(),
-                None => input.part(&both, sequences..2 * sequences),
+                None => input.part(sequences..2 * sequences),
             };
             let found = attribute(encoder, layout, of_input, reference, targets, rules, keep);
             own.into_iter().for_each(Trace::recycle);

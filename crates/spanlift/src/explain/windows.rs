@@ -159,7 +159,9 @@ impl<'a, T: Real> WindowExplanations<'a, T> {
         let (mut pack, mut placed, mut bytes) = (Vec::new(), Vec::new(), 0);
         while self.next < self.windows() {
             let window = self.next;
-            let more = self.explainer.trace_bytes(self.windows.tokens(window));
+            let more = self
+                .explainer
+                .trace_bytes(self.windows.tokens(window), self.options);
             if bytes + more > PACK_BYTES && bytes > 0 {
                 break;
             }

@@ -1,7 +1,8 @@
 //! The walk back: multipliers from the logits to the words, a rule an operation. The same list as `forward.rs`,
 //! read up, with the scores taken at each cut on the way; METHOD sections 2, 3 and 6.
 
-use super::trace::{BottleneckTrace, LayerTrace, Layout, Part};
+use super::forward::forward_layer;
+use super::trace::{BottleneckTrace, LayerTrace, Layout, Part, Trace};
 use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
@@ -91,9 +92,10 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
                 head,
             })
         };
+        let again = Again::of(encoder, traces, l);
         let pair = Pair {
             parts,
-            layers: traces.map(|trace| &trace.layers[l]),
+            layers: again.layers(traces, l),
         };
         let wanted = last.as_ref().filter(|_| l + 1 == encoder.layers.len());
         layers.push(match wanted {
@@ -109,6 +111,7 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
                 backward_layer(encoder, layer, layout, pair, narrow, rules, &mut m, edges)
             }
         });
+        again.recycle();
     }
     layers.reverse();
 
@@ -135,6 +138,46 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
         words,
         layers,
         output,
+    }
+}
+
+/// A layer of the passes that kept its input alone, made again.
+struct Again<T> {
+    input: Option<LayerTrace<T>>,
+    /// None where both are of one pass.
+    reference: Option<LayerTrace<T>>,
+}
+
+impl<T: Real> Again<T> {
+    fn of(encoder: &Encoder<T>, [x, x0]: [&Trace<T>; 2], l: usize) -> Self {
+        let make = |trace: &Trace<T>| {
+            let resid_pre = trace.resid_pre.get(l)?;
+            let layer = &encoder.layers[l];
+            let mut x = Matrix::reused(resid_pre.rows(), resid_pre.cols());
+            x.data_mut().copy_from_slice(resid_pre.data());
+            let (next, made) = forward_layer(encoder, layer, &trace.layout, x);
+            next.recycle();
+            Some(made)
+        };
+        Self {
+            input: make(x),
+            reference: if std::ptr::eq(x, x0) { None } else { make(x0) },
+        }
+    }
+
+    fn layers<'a>(&'a self, [x, x0]: [&'a Trace<T>; 2], l: usize) -> [&'a LayerTrace<T>; 2] {
+        let input = self.input.as_ref().unwrap_or_else(|| &x.layers[l]);
+        let reference = match &self.reference {
+            Some(made) => made,
+            None if std::ptr::eq(x, x0) => input,
+            None => &x0.layers[l],
+        };
+        [input, reference]
+    }
+
+    fn recycle(self) {
+        let made = [self.input, self.reference];
+        made.into_iter().flatten().for_each(LayerTrace::recycle);
     }
 }
 

@@ -11,6 +11,17 @@ pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>)
     Trace { layers, ..trace }
 }
 
+/// The same, but of each layer its input alone is kept: the walk makes the rest again, layer by layer. Less memory for one
+/// more forward pass; every number stays as it is.
+pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
+    let mut resid_pre = Vec::with_capacity(encoder.layers.len());
+    let trace = run(encoder, layout, words, |mut layer| {
+        resid_pre.push(std::mem::replace(&mut layer.resid_pre, Matrix::zeros(0, 0)));
+        layer.recycle();
+    });
+    Trace { resid_pre, ..trace }
+}
+
 /// The same for the logits alone, (N, 2): each layer's activations go when the next layer has its input.
 pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Matrix<T> {
     let trace = run(encoder, layout, words, LayerTrace::recycle);
@@ -51,15 +62,18 @@ fn run<T: Real>(
     }
     let logits = linear::forward(&encoder.qa_outputs, &resid);
     Trace {
+        layout: layout.clone(),
         words,
         embedding_norm,
         layers: Vec::new(),
+        resid_pre: Vec::new(),
         output: resid,
         logits,
     }
 }
 
-fn forward_layer<T: Real>(
+/// One layer: its output, and what was kept.
+pub(super) fn forward_layer<T: Real>(
     encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,

@@ -16,5 +16,5 @@ pub use encoder::{
     Norm, Projections,
 };
 pub use family::Family;
-pub use forward::{forward, logits};
+pub use forward::{forward, forward_lean, logits};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Trace};

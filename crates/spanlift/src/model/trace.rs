@@ -66,12 +66,16 @@ impl Layout {
 /// One forward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace<T> {
+    /// Where its sequences stand.
+    pub layout: Layout,
     /// Word embeddings; (N, E).
     pub words: Matrix<T>,
     /// The norm over words + positions + segments; (N, H), or (N, E) before ELECTRA's projection.
     pub embedding_norm: norm::Kept<T>,
-    /// L of them.
+    /// L of them, or none where [`resid_pre`](Self::resid_pre) is kept in their place.
     pub layers: Vec<LayerTrace<T>>,
+    /// The layers' inputs, from which the walk makes each layer again; (L, N, H), or empty.
+    pub resid_pre: Vec<Matrix<T>>,
     /// The final hidden states; (N, H).
     pub output: Matrix<T>,
     /// Start logits in column 0, end logits in column 1; (N, 2).
@@ -174,13 +178,14 @@ impl<'a, T: Real> Part<'a, T> {
 }
 
 impl<T: Real> Trace<T> {
-    /// The sequences that these are of the pass's layout.
+    /// These sequences of the pass.
     #[must_use]
-    pub fn part(&self, layout: &Layout, sequences: Range<usize>) -> Part<'_, T> {
+    pub fn part(&self, sequences: Range<usize>) -> Part<'_, T> {
+        let starts = &self.layout.starts;
         Part {
             trace: self,
             sequence: sequences.start,
-            rows: layout.starts[sequences.start]..layout.starts[sequences.end],
+            rows: starts[sequences.start]..starts[sequences.end],
         }
     }
 
@@ -190,6 +195,7 @@ impl<T: Real> Trace<T> {
         self.embedding_norm.recycle();
         self.output.recycle();
         self.layers.into_iter().for_each(LayerTrace::recycle);
+        self.resid_pre.into_iter().for_each(Matrix::recycle);
     }
 }
 
