@@ -1,6 +1,6 @@
 //! ctx = softmax(QKᵀ/√D)·V, for each sequence and head; METHOD rules 4 and 5.
 //!
-//! DeBERTa adds terms to the scores before the softmax and divides by more than √D: [`relative`].
+//! DeBERTa adds terms to the scores before the softmax and divides by more than √D: [`relative`](super::relative).
 //!
 //! Multipliers, with m_O those of a head's ctx, P̄ = (P + P0)/2 and so on: m_V = P̄ᵀ·m_O and m_P = m_O·V̄ᵀ (the
 //! Shapley value of two factors), m_P becomes m_s by the softmax rule, m_Q = m_s·K̄/√D, m_K = m_sᵀ·Q̄/√D.

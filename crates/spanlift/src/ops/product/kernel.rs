@@ -39,7 +39,18 @@ pub(super) struct Job<T> {
     /// Elements from a row of Y to the next.
     pub(super) y_stride: usize,
     pub(super) alpha: T,
-    pub(super) accumulate: bool,
+    pub(super) onto: Onto<T>,
+}
+
+/// What α·A·B is added to.
+#[derive(Clone, Copy)]
+pub(super) enum Onto<T> {
+    /// Nothing.
+    Zero,
+    /// What Y holds.
+    Y,
+    /// The same row for all; (cols).
+    Bias(*const T),
 }
 
 /// A number type with such loops.
@@ -177,7 +188,7 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     // An empty inner dimension still writes zeros.
     while from < job.inner || from == 0 {
         let inner = T::BLOCK.min(job.inner - from);
-        let accumulate = job.accumulate || from > 0;
+        let onto = if from > 0 { Onto::Y } else { job.onto };
         let mut col = 0;
         while col < job.cols {
             let panel = col / T::PANEL;
@@ -198,7 +209,11 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                 };
                 let part = Part {
                     inner,
-                    accumulate,
+                    onto: match onto {
+                        // SAFETY: the bias has all columns.
+                        Onto::Bias(bias) => Onto::Bias(unsafe { bias.add(col) }),
+                        Onto::Zero | Onto::Y => onto,
+                    },
                     cols: width.min(job.cols - col),
                     a,
                     b,
@@ -226,7 +241,7 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
 /// Where a tile of a job begins, and how far it goes.
 struct Part<T> {
     inner: usize,
-    accumulate: bool,
+    onto: Onto<T>,
     cols: usize,
     a: *const T,
     b: *const T,
@@ -280,13 +295,17 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
                 let sum = T::mul(simd, alpha, sum);
-                // SAFETY: `width` columns of a row of Y.
+                // SAFETY: `width` columns of a row of Y, and of the bias.
                 unsafe {
                     let y = part.y.add(r * job.y_stride).cast::<T::Vector>().add(v);
-                    y.write_unaligned(if part.accumulate {
-                        T::add(simd, y.read_unaligned(), sum)
-                    } else {
-                        sum
+                    let before = match part.onto {
+                        Onto::Zero => None,
+                        Onto::Y => Some(y.cast_const()),
+                        Onto::Bias(bias) => Some(bias.cast::<T::Vector>().add(v)),
+                    };
+                    y.write_unaligned(match before {
+                        Some(before) => T::add(simd, before.read_unaligned(), sum),
+                        None => sum,
                     });
                 }
             }
@@ -304,7 +323,11 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
             unsafe {
                 let sum = *stored.as_ptr().cast::<T>().add(c);
                 let y = part.y.add(r * job.y_stride + c);
-                let before = part.accumulate.then(|| *y);
+                let before = match part.onto {
+                    Onto::Zero => None,
+                    Onto::Y => Some(*y),
+                    Onto::Bias(bias) => Some(*bias.add(c)),
+                };
                 *y = T::scaled(before, job.alpha, sum);
             }
         }

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use super::{Matrix, Real};
 pub use kernel::Kernel;
-use kernel::{Job, JobOf, RowsOf};
+use kernel::{Job, JobOf, Onto, RowsOf};
 use turn::Rows;
 pub use weights::Weights;
 
@@ -304,7 +304,7 @@ impl<T: Real> Panels<T> {
                 y: y.start,
                 y_stride: y.row_stride,
                 alpha,
-                accumulate,
+                onto: if accumulate { Onto::Y } else { Onto::Zero },
             }));
         }
     }

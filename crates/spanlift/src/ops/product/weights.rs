@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::kernel::{Job, JobOf, RowsOf};
+use super::kernel::{Job, JobOf, Onto, RowsOf};
 use super::turn::Rows;
 use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
 use crate::ops::sum;
@@ -161,9 +161,6 @@ impl<T: Real> Weights<T> {
                 let to = to.get().add(row * y.row_stride + cols.start);
                 let segment =
                     |i: usize| std::slice::from_raw_parts_mut(to.add(i * y.row_stride), cols.len());
-                for i in 0..rows {
-                    segment(i).copy_from_slice(&bias[cols.clone()]);
-                }
                 T::run(&JobOf(Job {
                     rows,
                     cols: cols.len(),
@@ -175,7 +172,7 @@ impl<T: Real> Weights<T> {
                     y: to,
                     y_stride: y.row_stride,
                     alpha: T::ONE,
-                    accumulate: true,
+                    onto: Onto::Bias(bias[cols.clone()].as_ptr()),
                 }));
                 for i in 0..rows {
                     done(row + i, cols.start, segment(i));
@@ -238,7 +235,7 @@ impl<T: Real> Weights<T> {
                             y: turned_x.as_mut_ptr().add(token),
                             y_stride: tokens,
                             alpha,
-                            accumulate: from > 0,
+                            onto: if from > 0 { Onto::Y } else { Onto::Zero },
                         }));
                     }
                 }
