@@ -46,6 +46,7 @@ mod check;
 mod error;
 mod file;
 mod flat;
+pub mod guard;
 mod json;
 mod kind;
 mod loose;

@@ -7,9 +7,7 @@
 //! number, integers as zigzag varints.
 
 use crate::SquadError;
-
-/// The most values of one column: rows, or answers of all rows together.
-pub(crate) const MAX_VALUES: u64 = 1 << 24;
+use crate::guard::Limits;
 
 /// So many bytes at most come out of one byte of Snappy: 64 are copied by an element of three.
 const SNAPPY: u64 = 22;
@@ -28,14 +26,14 @@ pub(crate) struct Column<'a> {
 pub(crate) struct Budget {
     /// Bytes that the rest may unfold to.
     pub(crate) bytes: u64,
-    limit: u64,
+    limits: Limits,
 }
 
 impl Budget {
-    pub(crate) fn new(limit: u64) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            bytes: limit,
-            limit,
+            bytes: limits.bytes,
+            limits,
         }
     }
 
@@ -60,8 +58,8 @@ impl Budget {
             if header.unpacked > self.bytes {
                 return Err(claim(
                     "the bytes of all pages",
-                    self.limit,
-                    self.limit - self.bytes + header.unpacked,
+                    self.limits.bytes,
+                    self.limits.bytes - self.bytes + header.unpacked,
                 ));
             }
             let most = (header.packed + 1) * SNAPPY;
@@ -74,8 +72,8 @@ impl Budget {
             }
             self.bytes -= header.unpacked;
             values += header.values;
-            if values > MAX_VALUES {
-                return Err(claim("values", MAX_VALUES, values));
+            if values > self.limits.values {
+                return Err(claim("values", self.limits.values, values));
             }
             // Not more than there is, checked above.
             rest = &reader.0[header.packed as usize..];
@@ -248,7 +246,11 @@ mod tests {
 
     fn take(pages: &[u8], snappy: bool) -> Result<u64, SquadError> {
         let name = "column x".to_owned();
-        Budget::new(1000).take(&Column {
+        let limits = Limits {
+            bytes: 1000,
+            values: 1 << 24,
+        };
+        Budget::new(limits).take(&Column {
             name,
             pages,
             snappy,

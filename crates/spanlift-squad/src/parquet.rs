@@ -1,30 +1,30 @@
 //! The flat layout as Parquet: a row is a record, `answers` a structure of the lists `text` and `answer_start`.
 //!
 //! The `parquet` crate reads it, uncompressed, Snappy or zstd inside, as `datasets`, pandas and polars write it. What
-//! the file claims of its sizes is checked before: the footer here, the pages in [`pages`](crate::pages).
+//! the file claims of its sizes is checked before, in [`guard`].
 
-use std::cell::Cell;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, ConvertedType, Repetition};
+use parquet::basic::{ConvertedType, Repetition};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::FileReader;
 use parquet::record::{Field, List, Row};
 use parquet::schema::types::Type;
 
 use crate::check::Collector;
 use crate::flat::{Record, Shared};
-use crate::pages::{Budget, Column, MAX_VALUES};
+use crate::guard::{self, Limits, contained};
 use crate::{MAX_BYTES, SquadError};
 
 /// The first and the last four bytes.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// The longest footer, and so the most columns and row groups, that is read.
-const MAX_FOOTER: u64 = 1 << 24;
+/// The most that a file may claim.
+const LIMITS: Limits = Limits {
+    bytes: MAX_BYTES,
+    values: 1 << 24,
+};
 
 /// The columns that are needed, and one that a file may have.
 const NEEDED: [&str; 4] = ["id", "context", "question", "answers"];
@@ -36,31 +36,7 @@ pub(crate) fn is_parquet(bytes: &[u8]) -> bool {
 
 /// Reads and checks all rows.
 pub(crate) fn read(bytes: Vec<u8>, collector: &mut Collector) -> Result<(), SquadError> {
-    contained(|| rows(bytes, collector))
-}
-
-thread_local! {
-    /// Whether a panic of this thread is one that [`contained`] makes an error of.
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Some damaged pages make the `parquet` crate panic (60.1: a slice past its end where levels are cut short). Input must
-/// not do that, so here it is an error; the message of the panic is kept off standard error. Nothing that the work has
-/// touched is looked at afterwards.
-fn contained(work: impl FnOnce() -> Result<(), SquadError>) -> Result<(), SquadError> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !QUIET.get() {
-                others(panic);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(false);
-    done.unwrap_or_else(|_| {
+    contained(|| rows(bytes, collector)).unwrap_or_else(|| {
         Err(SquadError::Parquet {
             reason: "a page is damaged".to_owned(),
         })
@@ -69,11 +45,11 @@ fn contained(work: impl FnOnce() -> Result<(), SquadError>) -> Result<(), SquadE
 
 fn rows(bytes: Vec<u8>, collector: &mut Collector) -> Result<(), SquadError> {
     let bytes = Bytes::from(bytes);
-    footer(&bytes)?;
-    let reader = SerializedFileReader::new(bytes.clone()).map_err(broken)?;
+    let reader = guard::open(bytes.clone())?;
     let schema = reader.metadata().file_metadata().schema();
     let columns = columns(schema)?;
-    claims(&reader, &bytes)?;
+    let read = |name: &str| NEEDED.iter().chain(&MORE).any(|read| *read == name);
+    guard::claims(&reader, &bytes, LIMITS, &read)?;
     let projection = Type::group_type_builder(schema.name())
         .with_fields(columns)
         .build()
@@ -94,27 +70,6 @@ fn broken(error: ParquetError) -> SquadError {
     SquadError::Parquet {
         reason: error.to_string(),
     }
-}
-
-fn claim(what: String, limit: u64, got: u64) -> SquadError {
-    SquadError::ParquetClaim { what, limit, got }
-}
-
-/// The last eight bytes: the footer's length and the magic number.
-fn footer(bytes: &[u8]) -> Result<(), SquadError> {
-    let Some((head, &[a, b, c, d, ..])) = bytes.split_last_chunk::<8>() else {
-        return Err(claim(
-            "the bytes of the file".to_owned(),
-            bytes.len() as u64,
-            8,
-        ));
-    };
-    let there = (head.len() as u64).min(MAX_FOOTER);
-    let length = u32::from_le_bytes([a, b, c, d]).into();
-    if length > there {
-        return Err(claim("the bytes of the footer".to_owned(), there, length));
-    }
-    Ok(())
 }
 
 /// The columns that are read, of the shape that is read.
@@ -205,62 +160,6 @@ fn is_list(list: &Type) -> bool {
         && repeated.get_basic_info().has_repetition()
         && repeated.get_basic_info().repetition() == Repetition::REPEATED
         && matches!(repeated.get_fields(), [element] if is_plain(element))
-}
-
-/// Checks what the footer and the pages claim of the columns that are read.
-fn claims(reader: &SerializedFileReader<Bytes>, bytes: &[u8]) -> Result<(), SquadError> {
-    let mut budget = Budget::new(MAX_BYTES);
-    let mut rows = 0_u64;
-    for group in reader.metadata().row_groups() {
-        let claimed = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
-        rows = rows.saturating_add(claimed);
-        if rows > MAX_VALUES {
-            return Err(claim("rows".to_owned(), MAX_VALUES, rows));
-        }
-        for column in group.columns() {
-            let path = column.column_path().parts();
-            let read = |name: &str| path.first().is_some_and(|first| first == name);
-            if !NEEDED.iter().chain(&MORE).any(|name| read(name)) {
-                continue;
-            }
-            let name = format!("column {}", path.join("."));
-            let pages = pages(column, bytes).ok_or_else(|| SquadError::Parquet {
-                reason: format!("{name}: expected its pages inside the file"),
-            })?;
-            let packing = column.compression();
-            let snappy = packing == Compression::SNAPPY;
-            if !matches!(
-                packing,
-                Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_)
-            ) {
-                return Err(SquadError::Parquet {
-                    reason: format!(
-                        "{name}: expected it uncompressed, SNAPPY or ZSTD, got {packing}"
-                    ),
-                });
-            }
-            let values = budget.take(&Column {
-                name: name.clone(),
-                pages,
-                snappy,
-            })?;
-            // Each row has a value in each column, be it null: rows that no page holds would be read for ever.
-            if claimed > values {
-                return Err(claim(format!("{name}: rows of its group"), values, claimed));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The bytes from a column's first page to its last.
-fn pages<'a>(column: &ColumnChunkMetaData, bytes: &'a [u8]) -> Option<&'a [u8]> {
-    let data = column.data_page_offset();
-    // As the reader has it.
-    let start = column.dictionary_page_offset().unwrap_or(data);
-    let start = usize::try_from(start).ok()?;
-    let length = usize::try_from(column.compressed_size()).ok()?;
-    bytes.get(start..start.checked_add(length)?)
 }
 
 fn record(row: &Row, place: &str) -> Result<Record, SquadError> {
