@@ -6,9 +6,11 @@ use spanlift_explanation::{
 
 use super::choice::Choice;
 use super::{Item, Options};
+use crate::attribute::rules::Preset;
 use crate::attribute::{Attribution, EdgeScore, sum};
 use crate::checkpoint::Checkpoint;
 use crate::encode::Encoding;
+use crate::model::Config;
 use crate::ops::Real;
 use crate::ops::contribution::Contribution;
 
@@ -22,7 +24,7 @@ pub(super) fn assemble<T: Real>(
     options: &Options,
 ) -> Explanation {
     let config = &checkpoint.encoder.config;
-    let (preset, delta) = (options.preset, attribution.delta());
+    let delta = attribution.delta();
     let narrow = |tokens: &[Contribution], f: fn(&Contribution) -> f64| -> Vec<f32> {
         tokens.iter().map(|c| f(c) as f32).collect()
     };
@@ -57,24 +59,8 @@ pub(super) fn assemble<T: Real>(
     Explanation {
         format: FORMAT.to_owned(),
         version: VERSION,
-        model: ModelInfo {
-            name: config.name.clone(),
-            family: config.family.name().to_owned(),
-            layers: config.layers,
-            heads: config.heads,
-            hidden: config.hidden,
-        },
-        method: Method {
-            name: preset.method.to_owned(),
-            rule: preset.name.to_owned(),
-            reference: options.reference.name().to_owned(),
-            references: options.reference.count(),
-            rules: preset
-                .rules
-                .names()
-                .map(|(op, rule)| (op.to_owned(), rule.to_owned()))
-                .into(),
-        },
+        model: model_info(config),
+        method: options.method(),
         question: item.question.to_owned(),
         passage: item.passage.to_owned(),
         window: encoding.window.clone(),
@@ -123,6 +109,40 @@ pub(super) fn assemble<T: Real>(
             cut: worst.map_or_else(String::new, |cut| cut.cut.clone()),
             holds: worst.is_some_and(|cut| cut.relative <= T::BOUND),
         },
+    }
+}
+
+/// The model, as every explanation of it says.
+pub(super) fn model_info(config: &Config) -> ModelInfo {
+    ModelInfo {
+        name: config.name.clone(),
+        family: config.family.name().to_owned(),
+        layers: config.layers,
+        heads: config.heads,
+        hidden: config.hidden,
+    }
+}
+
+impl Options {
+    /// The method, as every explanation under these options says.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        let Preset {
+            method,
+            name,
+            rules,
+            ..
+        } = self.preset;
+        Method {
+            name: method.to_owned(),
+            rule: name.to_owned(),
+            reference: self.reference.name().to_owned(),
+            references: self.reference.count(),
+            rules: rules
+                .names()
+                .map(|(op, rule)| (op.to_owned(), rule.to_owned()))
+                .into(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ mod windows;
 
 use std::rc::Rc;
 
-use spanlift_explanation::{Answer, Candidate, Characters, Explanation, TargetKind};
+use spanlift_explanation::{Answer, Candidate, Characters, Explanation, ModelInfo, TargetKind};
 
 use crate::answer::{AnswerOptions, Decision};
 use crate::attribute::rules::{Preset, RESCALE};
@@ -17,7 +17,7 @@ use crate::encode::{EncodeError, Encoding, Windows};
 use crate::model::{Layout, Trace, forward, forward_lean};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
-use assemble::assemble;
+use assemble::{assemble, model_info};
 use choice::{Choice, check_texts, choose, empty};
 pub use error::ExplainError;
 pub use windows::WindowExplanations;
@@ -146,6 +146,12 @@ impl<T: Real> Explainer<T> {
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint<T> {
         &self.checkpoint
+    }
+
+    /// The model, as every explanation of it says.
+    #[must_use]
+    pub fn model_info(&self) -> ModelInfo {
+        model_info(&self.checkpoint.encoder.config)
     }
 
     /// Answers one question over all windows of its passage.
