@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -12,6 +13,7 @@ use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
 use spanlift_explanation::TargetKind;
 use spanlift_render::colour::{Palette, Ramp};
 use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
+use spanlift_store::{Keep, Plan, Selection};
 
 use crate::output;
 
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     Audit(AuditArgs),
     Evaluate(EvaluateArgs),
+    Attribute(AttributeArgs),
+    Show(ShowArgs),
 }
 
 /// Answer a question about a passage and show why
@@ -170,6 +174,65 @@ pub(crate) struct EvaluateArgs {
     pub(crate) answering: AnsweringArgs,
 }
 
+/// Explain every question of a data set, into a folder of Parquet files
+///
+/// The work is done in chunks of the data set, each a file that is there whole or not at all: killed at any moment, the same
+/// command goes on where it was. The same command with --chunks, in as many processes or machines as you like, does parts of
+/// it; whoever does the last of them finishes the run.
+#[derive(Debug, Group)]
+pub(crate) struct AttributeArgs {
+    /// A data set: SQuAD JSON, or the flat records of Hugging Face `datasets` as JSON lines or Parquet; plain, .gz or .zst
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The run's folder: run.json, and the Parquet files in parts/
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Only the first N questions
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "sample")]
+    pub(crate) limit: Option<usize>,
+    /// Only N questions drawn at random, in the order of the file
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) sample: Option<usize>,
+    /// What they are drawn by
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "sample")]
+    pub(crate) seed: u64,
+    /// Only these chunks, from A up to but without B, counted from 0
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    pub(crate) chunks: Option<Range<usize>>,
+    /// Questions of a chunk (another number makes another run)
+    #[arg(long, value_name = "N", default_value_t = Plan::CHUNK, value_parser = chunk_size)]
+    pub(crate) chunk_size: usize,
+    /// Count and list bad records, and questions that cannot be put to the model, and go on without them
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage or question
+    #[arg(long, default_value = "mask")]
+    pub(crate) reference: String,
+    /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
+    #[arg(long, value_enum, default_value_t = TargetArg::Span)]
+    pub(crate) target: TargetArg,
+    /// Keep the K strongest edges of each head as well
+    #[arg(long, value_name = "edges:K", value_parser = kept_edges)]
+    pub(crate) keep: Option<usize>,
+    /// Leave out the heads' scores by token, most of the bytes; `show` needs them
+    #[arg(long)]
+    pub(crate) no_head_tokens: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Show a question of a run as `explain` does, without the model
+#[derive(Debug, Group)]
+pub(crate) struct ShowArgs {
+    /// The folder of a run that `attribute` made, finished or not
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
+    /// The question's id in its data set
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+}
+
 /// What the commands that explain take.
 #[derive(Debug, Group)]
 pub(crate) struct CommonArgs {
@@ -282,6 +345,25 @@ fn threads(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     let number = number.filter(|number| (1..=MOST_THREADS).contains(number));
     number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+fn chunk_size(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (1..=Plan::MAX_CHUNK).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {}", Plan::MAX_CHUNK))
+}
+
+fn range(text: &str) -> Result<Range<usize>, String> {
+    let ends = text.split_once("..");
+    let ends = ends.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
+    let ends = ends.filter(|ends: &Range<usize>| !ends.is_empty());
+    ends.ok_or_else(|| "expected two whole numbers, as 2..5, the first the smaller".to_owned())
+}
+
+fn kept_edges(text: &str) -> Result<usize, String> {
+    let number = text.strip_prefix("edges:");
+    let number = number.and_then(|number| at_least_one(number).ok());
+    number.ok_or_else(|| "expected edges:K, with K a whole number of at least 1".to_owned())
 }
 
 fn finite(text: &str) -> Result<f64, String> {
@@ -415,13 +497,53 @@ impl ExplainArgs {
     }
 
     pub(crate) fn kind(&self) -> TargetKind {
-        match (&self.versus, self.target) {
-            (Some(_), _) => TargetKind::Versus,
-            (None, TargetArg::Span) => TargetKind::Span,
-            (None, TargetArg::Start) => TargetKind::Start,
-            (None, TargetArg::End) => TargetKind::End,
-            (None, TargetArg::Margin) => TargetKind::Margin,
+        match &self.versus {
+            Some(_) => TargetKind::Versus,
+            None => self.target.kind(),
         }
+    }
+}
+
+impl TargetArg {
+    fn kind(self) -> TargetKind {
+        match self {
+            Self::Span => TargetKind::Span,
+            Self::Start => TargetKind::Start,
+            Self::End => TargetKind::End,
+            Self::Margin => TargetKind::Margin,
+        }
+    }
+}
+
+impl AttributeArgs {
+    /// Which questions.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            limit: self.limit,
+            sample: self.sample,
+            seed: self.seed,
+        }
+    }
+
+    /// What is kept.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            edges: self.keep,
+            head_tokens: !self.no_head_tokens,
+        }
+    }
+
+    /// How it is explained.
+    pub(crate) fn options(&self) -> anyhow::Result<Options> {
+        let reference = reference(&self.reference)?;
+        ensure!(
+            !matches!(reference, Reference::Tokens(_)),
+            "--reference: tokens:FILE is for the tokens of one question; a run takes one of {}",
+            Reference::NAMED.map(|named| named.name()).join(", ")
+        );
+        let mut options = self.common.options(reference);
+        options.target = self.target.kind();
+        Ok(options)
     }
 }
 

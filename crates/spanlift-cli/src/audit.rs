@@ -134,7 +134,7 @@ fn audit_reference<T: Real>(
 }
 
 /// `3` is the cut at the input of layer 3; the others name themselves.
-fn cut_name(cut: &str) -> String {
+pub(crate) fn cut_name(cut: &str) -> String {
     if cut.bytes().all(|byte| byte.is_ascii_digit()) {
         format!("layer {cut}")
     } else {

@@ -15,9 +15,10 @@ use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 
 use spanlift::Explainer;
-use spanlift_squad::{ById, Dataset, Question, Skipped};
+use spanlift_squad::{ById, Question};
 
 use crate::args::EvaluateArgs;
+use crate::data;
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
 use partial::{Line, Partial};
@@ -49,9 +50,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
         "--null-odds: expected --predictions beside it"
     );
     if let Some(folder) = &args.output {
-        check_folder(folder)?;
+        output::check_folder("--output", folder)?;
     }
-    let mut questions = questions(args)?;
+    let (mut questions, _) = data::questions(&args.data, args.skip_bad)?;
     let predicted = match &args.predictions {
         Some(file) => given(args, file)?,
         None => answer_all(args, &questions)?,
@@ -89,50 +90,6 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     }
     output::print(&table::table(&args.data, by, &evaluation))?;
     Ok(Outcome::Done)
-}
-
-/// Makes the folder where it is not there, and sees that it can be written to.
-fn check_folder(folder: &Path) -> anyhow::Result<()> {
-    let name = folder.display();
-    ensure!(
-        folder.is_dir() || !folder.exists(),
-        "--output: `{name}`: expected a folder, got a file"
-    );
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("--output: `{name}` cannot be made"))?;
-    tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("--output: `{name}` cannot be written to"))?;
-    Ok(())
-}
-
-/// All questions of the file; says what was passed over.
-fn questions(args: &EvaluateArgs) -> anyhow::Result<Vec<Question>> {
-    let name = args.data.display();
-    let context = || format!("--data: `{name}`");
-    let (Dataset { questions, .. }, skipped) = if args.skip_bad {
-        spanlift_squad::read_skipping(&args.data).with_context(context)?
-    } else {
-        let dataset = spanlift_squad::read(&args.data).with_context(context)?;
-        (dataset, Skipped::default())
-    };
-    for error in &skipped.first {
-        output::warn(&format!("skipped: {error}"));
-    }
-    if skipped.count > skipped.first.len() {
-        let more = skipped.count - skipped.first.len();
-        output::warn(&format!("skipped: {} more", count(more, "bad record")));
-    }
-    if skipped.count > 0 {
-        output::note(&format!(
-            "`{name}`: {} skipped",
-            count(skipped.count, "bad record")
-        ));
-    }
-    ensure!(
-        !questions.is_empty(),
-        "--data: `{name}`: expected questions, got none"
-    );
-    Ok(questions)
 }
 
 /// Somebody else's predictions.

@@ -1,7 +1,9 @@
 //! The program `spanlift`: why did the model give this answer?
 
 mod args;
+mod attribute;
 mod audit;
+mod data;
 mod evaluate;
 mod explain;
 #[cfg(feature = "hub")]
@@ -9,6 +11,7 @@ mod hub;
 mod model;
 mod output;
 mod render;
+mod show;
 mod windows;
 
 use std::process::ExitCode;
@@ -22,5 +25,7 @@ fn main() -> ExitCode {
         args::Command::Render(args) => render::run(&args),
         args::Command::Audit(args) => audit::run(&args),
         args::Command::Evaluate(args) => evaluate::run(&args),
+        args::Command::Attribute(args) => attribute::run(&args),
+        args::Command::Show(args) => show::run(&args),
     })
 }

@@ -156,6 +156,20 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
     Ok(())
 }
 
+/// Makes the folder where it is not there, and sees that it can be written to.
+pub(crate) fn check_folder(option: &str, folder: &Path) -> anyhow::Result<()> {
+    let name = folder.display();
+    ensure!(
+        folder.is_dir() || !folder.exists(),
+        "{option}: `{name}`: expected a folder, got a file"
+    );
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{option}: `{name}` cannot be made"))?;
+    NamedTempFile::new_in(folder)
+        .with_context(|| format!("{option}: `{name}` cannot be written to"))?;
+    Ok(())
+}
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

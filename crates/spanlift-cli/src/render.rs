@@ -42,15 +42,7 @@ pub(crate) fn check(args: &PictureArgs) -> anyhow::Result<()> {
         format_for(path).with_context(|| format!("--output: `{}`", path.display()))?;
     }
     if let Some(folder) = &args.figures {
-        let name = folder.display();
-        ensure!(
-            folder.is_dir() || !folder.exists(),
-            "--figures: `{name}`: expected a folder, got a file"
-        );
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("--figures: `{name}` cannot be made"))?;
-        tempfile::NamedTempFile::new_in(folder)
-            .with_context(|| format!("--figures: `{name}` cannot be written to"))?;
+        output::check_folder("--figures", folder)?;
     }
     Ok(())
 }

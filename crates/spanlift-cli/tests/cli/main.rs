@@ -6,6 +6,7 @@
     reason = "tests panic to fail"
 )]
 
+mod attribute;
 mod audit;
 mod bad_input;
 mod checkpoints;

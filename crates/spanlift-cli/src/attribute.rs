@@ -1,0 +1,198 @@
+//! `spanlift attribute`: every question of a data set explained, into a run's folder; plan, chunks and finish in a row.
+
+use std::ops::Range;
+
+use anyhow::{Context, ensure};
+
+use spanlift::ops::Real;
+use spanlift::{Explainer, Options};
+use spanlift_squad::Question;
+use spanlift_store::{Cpu, Data, Finished, Job, Plan, Run};
+
+use crate::args::{AttributeArgs, PrecisionArg};
+use crate::data;
+use crate::model::Model;
+use crate::output::{self, Outcome, count};
+
+pub(crate) fn run(args: &AttributeArgs) -> anyhow::Result<Outcome> {
+    let options = args.options()?;
+    let name = args.out.display();
+    ensure!(
+        args.out.is_dir() || !args.out.exists(),
+        "--out: `{name}`: expected a folder, got a file"
+    );
+    let (all, bad_records) = data::questions(&args.data, args.skip_bad)?;
+    let of = all.len();
+    let questions = args.selection().of(all);
+    let name = args.data.file_name().unwrap_or_default().to_string_lossy();
+    let data = Data::new(&name, &questions, of, bad_records);
+    args.common.answering.start_threads()?;
+    match args.common.precision {
+        PrecisionArg::F32 => attribute::<f32>(args, &options, data, &questions),
+        PrecisionArg::F64 => attribute::<f64>(args, &options, data, &questions),
+    }
+}
+
+fn attribute<T: Real>(
+    args: &AttributeArgs,
+    options: &Options,
+    data: Data,
+    questions: &[Question],
+) -> anyhow::Result<Outcome> {
+    let model = Model::find(&args.common.answering)?;
+    let explainer: Explainer<T> = model.load()?;
+    let plan = Plan::new(
+        data,
+        args.selection(),
+        &explainer,
+        model.hash()?,
+        options,
+        args.keep(),
+        args.chunk_size,
+    );
+    let chunks = args.chunks.clone().unwrap_or(0..plan.chunks);
+    ensure!(
+        chunks.end <= plan.chunks,
+        "--chunks: the run has {}, got {}..{}",
+        count(plan.chunks, "chunk"),
+        chunks.start,
+        chunks.end
+    );
+    let mut run = Run::plan(&args.out, plan).context("--out")?;
+    say_cpu(run.plan_of());
+    let threads = rayon::current_num_threads();
+    let job = Job::new(&explainer, options, args.keep(), args.skip_bad, threads)?;
+    explain(args, &run, chunks, questions, &job)?;
+    let missing = run.missing().len();
+    if missing > 0 {
+        let chunks = run.plan_of().chunks;
+        output::print(&format!(
+            "{} of {chunks} chunks are done in {}\n",
+            chunks - missing,
+            args.out.display()
+        ))?;
+        return Ok(Outcome::Done);
+    }
+    let finished = run.finish().context("--out")?.clone();
+    output::print(&summary(args, &finished))?;
+    if finished.broken == 0 {
+        return Ok(Outcome::Done);
+    }
+    output::warn(&format!(
+        "the scores of {} of {} do not add up; do not trust these; try --precision f64",
+        finished.broken,
+        count(finished.questions, "explanation")
+    ));
+    Ok(Outcome::Negative)
+}
+
+/// Bits agree on one kind of CPU alone.
+fn say_cpu(plan: &Plan) {
+    let here = Cpu::here();
+    if here != plan.cpu {
+        output::note(&format!(
+            "this is another kind of CPU ({}) than the run was planned on ({}): its parts are right within rounding, and not \
+             to the bit what that one would make",
+            here.model, plan.cpu.model
+        ));
+    }
+}
+
+/// Does those of the chunks whose parts are not there.
+fn explain<T: Real>(
+    args: &AttributeArgs,
+    run: &Run,
+    chunks: Range<usize>,
+    questions: &[Question],
+    job: &Job<'_, T>,
+) -> anyhow::Result<()> {
+    let plan = run.plan_of();
+    let size = |chunk: usize| plan.questions(chunk).len();
+    let there = |chunk: usize| run.part(chunk).exists();
+    let done: Vec<usize> = chunks.clone().filter(|&chunk| there(chunk)).collect();
+    if !done.is_empty() {
+        output::note(&format!(
+            "`{}`: {} of {} there already",
+            args.out.display(),
+            done.len(),
+            count(chunks.len(), "chunk")
+        ));
+    }
+    let bar = output::progress(chunks.clone().map(size).sum(), "attribute");
+    bar.inc(done.into_iter().map(size).sum::<usize>() as u64);
+    bar.reset_eta();
+    for chunk in chunks {
+        // Another process may have done it meanwhile.
+        if there(chunk) {
+            continue;
+        }
+        let found = run.chunk(chunk, questions, job, &|| bar.inc(1));
+        let found = found.with_context(|| {
+            format!(
+                "`{}`: chunk {chunk} of {}",
+                args.data.display(),
+                plan.chunks
+            )
+        })?;
+        for skipped in &found.info.skipped {
+            let (id, reason) = (&skipped.id, &skipped.reason);
+            bar.suspend(|| output::warn(&format!("skipped: question `{id}`: {reason}")));
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// What the run came to.
+fn summary(args: &AttributeArgs, finished: &Finished) -> String {
+    let mut text = format!(
+        "{} of {} explained in {}, exact {:.2}, F1 {:.2}\n",
+        count(finished.questions, "question"),
+        args.data.display(),
+        args.out.display(),
+        finished.exact,
+        finished.f1
+    );
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    if !finished.skipped.is_empty() {
+        line(format!(
+            "{} skipped",
+            count(finished.skipped.len(), "question")
+        ));
+    }
+    line(format!(
+        "{} of {} bytes, {} bytes a question",
+        count(finished.parts.len(), "part"),
+        finished.bytes,
+        finished.bytes / finished.questions.max(1) as u64
+    ));
+    if let Some(rate) = &finished.rate {
+        line(format!(
+            "{:.1} questions a second with {}",
+            rate.questions_per_second,
+            count(rate.threads, "thread")
+        ));
+    }
+    if let Some(worst) = &finished.worst {
+        let holds = if finished.broken == 0 {
+            "hold"
+        } else {
+            "DO NOT HOLD"
+        };
+        line(format!(
+            "sums {holds}: |error| / max(1, Σ|score|) ≤ {:.1e}, {}, question {}",
+            worst.relative,
+            crate::audit::cut_name(&worst.cut),
+            worst.id
+        ));
+    }
+    if finished.cpus.len() > 1 {
+        let cpus: Vec<&str> = finished.cpus.iter().map(|cpu| &*cpu.model).collect();
+        line(format!("made on several kinds of CPU: {}", cpus.join("; ")));
+    }
+    line(format!("data sha-256 {}", finished.sha256));
+    text
+}
