@@ -71,7 +71,8 @@ pub(crate) fn tidy(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+/// What a folder holds.
+pub(crate) fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = fs::read_dir(folder).and_then(|entries| {
         let names = entries.map(|entry| Ok(PathBuf::from(entry?.file_name())));
         names.collect()

@@ -1,8 +1,11 @@
 //! Reading a run: all its rows, or the one of a question.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use crate::files::names;
 use crate::part::{self, SkippedQuestion};
+use crate::run::PARTS;
 use crate::{Record, Run, StoreError};
 
 /// What a question's id led to.
@@ -31,16 +34,41 @@ pub struct FoundRecord {
 }
 
 impl Run {
+    /// The chunks whose parts are there, as the folder lists them: whatever `run.json` says of their number costs nothing.
+    fn there(&self) -> Result<Vec<usize>, StoreError> {
+        let chunk = |name: &Path| -> Option<usize> {
+            let number = name.to_str()?.strip_prefix("chunk-")?;
+            number.strip_suffix(".parquet")?.parse().ok()
+        };
+        let names = match names(&self.folder.join(PARTS)) {
+            // Killed before it had one.
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(Vec::new());
+            }
+            names => names?,
+        };
+        let chunks = names.iter().filter_map(|name| chunk(name));
+        let mut chunks: Vec<usize> = chunks.filter(|&n| n < self.plan.chunks).collect();
+        chunks.sort_unstable();
+        Ok(chunks)
+    }
+
     /// The rows of the parts that are there, in file order, a part held at a time.
-    pub fn records(&self) -> impl Iterator<Item = Result<Record, StoreError>> + '_ {
-        let there = (0..self.plan.chunks).filter(|&chunk| self.part(chunk).exists());
-        there.flat_map(|chunk| {
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be read; each row, where its part is damaged.
+    pub fn records(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
+        let rows = |chunk| {
             let (rows, error) = match part::rows(&self.part(chunk), &self.plan, chunk) {
                 Ok(rows) => (rows, None),
                 Err(error) => (Vec::new(), Some(error)),
             };
             rows.into_iter().map(Ok).chain(error.map(Err))
-        })
+        };
+        Ok(self.there()?.into_iter().flat_map(rows))
     }
 
     /// Looks for a question.
@@ -49,13 +77,11 @@ impl Run {
     ///
     /// Where a part that is looked into is damaged.
     pub fn find(&self, id: &str) -> Result<Found, StoreError> {
-        let (mut near, mut missing) = (Vec::new(), 0);
-        for chunk in 0..self.plan.chunks {
+        let mut near = Vec::new();
+        let there = self.there()?;
+        let missing = self.plan.chunks - there.len();
+        for chunk in there {
             let path = self.part(chunk);
-            if !path.exists() {
-                missing += 1;
-                continue;
-            }
             let (ids, info) = part::ids(&path, &self.plan, chunk)?;
             if let Some(at) = ids.iter().position(|known| known == id) {
                 let mut rows = part::rows(&path, &self.plan, chunk)?;

@@ -35,7 +35,7 @@ fn rows_are_what_the_engine_explains() {
         attention: true,
         ..Options::default()
     };
-    let records: Vec<Record> = run.records().map(Result::unwrap).collect();
+    let records: Vec<Record> = run.records().unwrap().map(Result::unwrap).collect();
     assert_eq!(records.len(), questions.len());
     for (row, question) in records.iter().zip(&questions) {
         let explained = explainer.explain(&question.question, &question.context, &options);
@@ -128,7 +128,7 @@ fn finishing_counts_hashes_and_tidies() {
         (finished.questions, finished.parts.len(), finished.broken),
         (11, 3, 0)
     );
-    let records: Vec<Record> = run.records().map(Result::unwrap).collect();
+    let records: Vec<Record> = run.records().unwrap().map(Result::unwrap).collect();
     let worst = records
         .iter()
         .map(|r| r.explanation.completeness.worst)
@@ -351,7 +351,7 @@ fn a_question_that_cannot_be_explained_stops_the_run_or_is_listed() {
     }
     let finished = run.finish().unwrap().clone();
     assert_eq!((finished.questions, finished.skipped.len()), (10, 1));
-    assert_eq!(run.records().count(), 10);
+    assert_eq!(run.records().unwrap().count(), 10);
     let Found::Skipped(skipped) = run.find(&questions[5].id).unwrap() else {
         panic!("expected it skipped");
     };
@@ -366,7 +366,7 @@ fn a_question_that_cannot_be_explained_stops_the_run_or_is_listed() {
     let mut run = Run::plan(folder.path(), plan).unwrap();
     run.chunk(0, &questions, &lenient, &|| ()).unwrap();
     assert_eq!(run.finish().unwrap().skipped.len(), 11);
-    assert_eq!(run.records().count(), 0);
+    assert_eq!(run.records().unwrap().count(), 0);
 }
 
 fn parts_there(run: &Run) -> Vec<bool> {
@@ -418,7 +418,7 @@ fn damaged_parts_are_refused() {
     (0..2).for_each(|chunk| fs::remove_file(run.part(chunk)).unwrap());
     let is_refused = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
-        let error = run.records().find_map(Result::err);
+        let error = run.records().unwrap().find_map(Result::err);
         if let Some(error) = &error {
             assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
             assert!(error.to_string().contains("chunk-00002.parquet"), "{error}");
@@ -450,7 +450,13 @@ fn damaged_parts_are_refused() {
     );
     // A part of another chunk in its place, of another run, and a Parquet file of somebody else.
     fs::write(&path, first).unwrap();
-    let other = |run: &Run| run.records().find_map(Result::err).unwrap().to_string();
+    let other = |run: &Run| {
+        run.records()
+            .unwrap()
+            .find_map(Result::err)
+            .unwrap()
+            .to_string()
+    };
     assert!(other(&run).contains("another part"), "{}", other(&run));
     let (_edges, edges) = common::run(EDGES, 4, 1);
     fs::copy(edges.part(2), &path).unwrap();
@@ -489,7 +495,7 @@ fn head_scores_by_token_can_be_left_out() {
     let (_a, lean) = run(keep, 11, 1);
     let (_b, full) = run(Keep::default(), 11, 1);
     assert!(parts(&lean)[0].len() < parts(&full)[0].len());
-    for (lean, full) in lean.records().zip(full.records()) {
+    for (lean, full) in lean.records().unwrap().zip(full.records().unwrap()) {
         let (lean, mut full) = (lean.unwrap(), full.unwrap());
         full.explanation.heads.by_token = Vec::new();
         assert_eq!(lean, full);

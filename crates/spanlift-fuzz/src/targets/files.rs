@@ -76,7 +76,7 @@ pub(super) const BRACKETS: &str = r#"{"cls_token":"[CLS]","sep_token":"[SEP]","p
 /// Special tokens as RoBERTa writes them.
 pub(super) const ANGLES: &str = r#"{"cls_token":"<s>","sep_token":"</s>","pad_token":"<pad>","unk_token":"<unk>","mask_token":"<mask>"}"#;
 
-/// A checkpoint folder of which one file is the input.
+/// A folder of which one file is the input.
 pub(super) struct Folder {
     fixed: Vec<(&'static str, Vec<u8>)>,
     varied: &'static str,
@@ -112,6 +112,12 @@ impl Folder {
         // In memory where that is to be had.
         let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
         let folder = folder.unwrap_or_else(|error| broken(Path::new("tmp"), &error));
+        let varied = [self.varied].into_iter();
+        for name in varied.chain(self.fixed.iter().map(|(name, _)| *name)) {
+            let path = folder.path().join(name);
+            let parent = path.parent().unwrap_or(folder.path());
+            fs::create_dir_all(parent).unwrap_or_else(|error| broken(parent, &error));
+        }
         for (name, bytes) in &self.fixed {
             let path = folder.path().join(name);
             fs::write(&path, bytes).unwrap_or_else(|error| broken(&path, &error));

@@ -4,6 +4,7 @@ mod checkpoint;
 mod explanation;
 mod files;
 mod squad;
+mod store;
 mod tokenizer;
 
 use crate::run::Target;
@@ -15,5 +16,6 @@ pub fn all() -> Vec<Target> {
     all.extend(tokenizer::targets());
     all.extend(squad::targets());
     all.extend(explanation::targets());
+    all.extend(store::targets());
     all
 }
