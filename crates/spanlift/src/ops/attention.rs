@@ -221,7 +221,7 @@ fn forward_head<T: Real>(
     let n = queries.len();
     let mut shifted = Matrix::reused(n, s);
     let mut z = Vec::with_capacity(n);
-    let mut probs = Matrix::zeros(QUERIES.min(n), s);
+    let mut probs = Matrix::reused(QUERIES.min(n), s);
     for part in parts(n) {
         let queries = &queries[part.clone()];
         let q = picked(q, queries);
@@ -240,7 +240,11 @@ fn forward_head<T: Real>(
         }
         let probs = probs.view().block(0..part.len(), 0..s);
         values.multiply(ctx.part(part), false, T::ONE, probs);
+        q.recycle();
     }
+    probs.recycle();
+    keys.recycle();
+    values.recycle();
     Head { shifted, z }
 }
 
@@ -317,14 +321,14 @@ fn multiplier_head<T: Real>(
     let (keys, values) = (Panels::of(k.view()), Panels::of(v.view().t()));
     let changes = edges.wanted().then(|| {
         let change = combined(of(0, 2), of(1, 2), |v, v0| v - v0);
-        Panels::of(change.view().t())
+        let panels = Panels::of(change.view().t());
+        change.recycle();
+        panels
     });
     let scale = scale(width, relative);
     let terms = relative.map(|relative| Terms::new(relative, columns.own(), scale, s));
     let mut terms = terms.as_ref().map(Terms::sums);
 
-    let pass_heads = pairs.passes.map(|pass| &pass.heads[at]);
-    let n = QUERIES.min(queries.len());
     if queries.len() < s {
         (0..s).for_each(|i| m_q.row_mut(i).fill(T::ZERO));
     }
@@ -332,42 +336,45 @@ fn multiplier_head<T: Real>(
         (0..s).for_each(|j| m_k.row_mut(j).fill(T::ZERO));
         (0..s).for_each(|j| m_v.row_mut(j).fill(T::ZERO));
     }
-    let mut own_q = Matrix::zeros(n, width);
-    let mut probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
-    let (mut mean_probs, mut m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
     let mut scratch = vec![T::ZERO; s];
     for part in parts(queries.len()) {
         let (first, n) = (part.start, part.len());
         let queries = &queries[part.clone()];
-        if n < m_s.rows() {
-            probs = [Matrix::zeros(n, s), Matrix::zeros(n, s)];
-            (mean_probs, m_s) = (Matrix::zeros(n, s), Matrix::zeros(n, s));
-            own_q = Matrix::zeros(n, width);
-        }
         let m_o = m_o.block(part.clone(), 0..width);
-        values.multiply(m_s.view_mut(), false, T::ONE, m_o); // m_P until the softmax rule
-        let mut pattern = changes.as_ref().map(|_| m_s.clone());
-        for (row, i) in part.clone().enumerate() {
-            for (probs, head) in probs.iter_mut().zip(pass_heads) {
+        let of_pass = |pass: usize| {
+            let head = &pairs.passes[pass].heads[at];
+            let mut probs = Matrix::reused(n, s);
+            for (row, i) in part.clone().enumerate() {
                 softmax::again(head.shifted.row(i), head.z[i], probs.row_mut(row));
             }
+            probs
+        };
+        let probs = [of_pass(0), of_pass(1)];
+        let mut m_s = Matrix::reused(n, s);
+        values.multiply(m_s.view_mut(), false, T::ONE, m_o); // m_P until the softmax rule
+        let mut pattern = changes.as_ref().map(|_| Matrix::reused(n, s));
+        let mut mean_probs = Matrix::reused(n, s);
+        for (row, i) in part.enumerate() {
             let [a, b] = pairs.product.map(|pass| probs[pass].row(row));
             half_sum(a, b, mean_probs.row_mut(row));
-            let [a, b] = pairs.softmax.map(|pass| Row {
-                p: probs[pass].row(row),
-                shifted: pass_heads[pass].shifted.row(i),
-                log_z: pass_heads[pass].z[i].ln(),
+            if let Some(pattern) = &mut pattern {
+                pattern.row_mut(row).copy_from_slice(m_s.row(row));
+            }
+            let [a, b] = pairs.softmax.map(|pass| {
+                let head = &pairs.passes[pass].heads[at];
+                Row {
+                    p: probs[pass].row(row),
+                    shifted: head.shifted.row(i),
+                    log_z: head.z[i].ln(),
+                }
             });
             let centre = softmax::multiplier(a, b, m_s.row_mut(row), &mut scratch);
             if let Some(pattern) = &mut pattern {
-                pattern_row(
-                    probs[0].row(row),
-                    probs[1].row(row),
-                    centre,
-                    pattern.row_mut(row),
-                );
+                let [p, p0] = &probs;
+                pattern_row(p.row(row), p0.row(row), centre, pattern.row_mut(row));
             }
         }
+        let mut own_q = Matrix::reused(n, width);
         keys.multiply(own_q.view_mut(), false, scale, m_s.view());
         if let Some(terms) = &mut terms {
             terms.add(queries, m_s.data(), own_q.view_mut());
@@ -375,9 +382,9 @@ fn multiplier_head<T: Real>(
         for (row, &query) in queries.iter().enumerate() {
             m_q.row_mut(query).copy_from_slice(own_q.row(row));
         }
-        let q = Panels::of(picked(q.view(), queries).view());
-        q.multiply(m_k.again(), first > 0, scale, m_s.view().t());
-        let m_o_panels = Panels::of(m_o);
+        let q = picked(q.view(), queries);
+        let (queries_panels, m_o_panels) = (Panels::of(q.view()), Panels::of(m_o));
+        queries_panels.multiply(m_k.again(), first > 0, scale, m_s.view().t());
         m_o_panels.multiply(m_v.again(), first > 0, T::ONE, mean_probs.view().t());
         if let (Some(changes), Some(pattern)) = (&changes, &pattern) {
             let content = &mut m_s;
@@ -387,6 +394,18 @@ fn multiplier_head<T: Real>(
             }
             edges.take(queries, pattern, content);
         }
+        for matrix in probs.into_iter().chain([m_s, mean_probs, own_q, q]) {
+            matrix.recycle();
+        }
+        pattern.into_iter().for_each(Matrix::recycle);
+        queries_panels.recycle();
+        m_o_panels.recycle();
+    }
+    for matrix in [q, k, v] {
+        matrix.recycle();
+    }
+    for panels in [Some(keys), Some(values), changes] {
+        panels.into_iter().for_each(Panels::recycle);
     }
     if let Some(terms) = terms {
         terms.finish(m_k);
@@ -424,7 +443,7 @@ vectorised! {
 
 /// f of each pair.
 fn combined<T: Real>(a: View<'_, T>, b: View<'_, T>, f: impl Fn(T, T) -> T) -> Matrix<T> {
-    let mut result = Matrix::zeros(a.rows(), a.cols());
+    let mut result = Matrix::reused(a.rows(), a.cols());
     for i in 0..a.rows() {
         let pairs = a.row(i).iter().zip(b.row(i));
         for (result, (&a, &b)) in result.row_mut(i).iter_mut().zip(pairs) {

@@ -85,7 +85,7 @@ impl<T: Copy + Default> Matrix<T> {
 pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
 
 /// Matrices of fewer numbers are left to the allocator.
-const SMALL: usize = 1 << 14;
+const SMALL: usize = 1 << 11;
 
 impl<T> Spare<T> {
     pub(super) const fn new() -> Self {

@@ -65,7 +65,7 @@ where
 
 /// These rows of `x`.
 pub(crate) fn picked<T: Real>(x: View<'_, T>, rows: &[usize]) -> Matrix<T> {
-    let mut picked = Matrix::zeros(rows.len(), x.cols());
+    let mut picked = Matrix::reused(rows.len(), x.cols());
     for (at, &i) in rows.iter().enumerate() {
         picked.row_mut(at).copy_from_slice(x.row(i));
     }

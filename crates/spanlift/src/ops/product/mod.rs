@@ -252,7 +252,9 @@ pub fn multiply<T: Real>(
     a: View<'_, T>,
     b: View<'_, T>,
 ) {
-    Panels::of(b).multiply(y, accumulate, alpha, a);
+    let panels = Panels::of(b);
+    panels.multiply(y, accumulate, alpha, a);
+    panels.recycle();
 }
 
 /// A right factor (k, n), packed for several products.
@@ -260,7 +262,7 @@ pub fn multiply<T: Real>(
 pub struct Panels<T> {
     rows: usize,
     cols: usize,
-    panels: Vec<T>,
+    panels: Matrix<T>,
 }
 
 impl<T: Real> Panels<T> {
@@ -272,6 +274,11 @@ impl<T: Real> Panels<T> {
             cols: b.cols,
             panels: pack(b),
         }
+    }
+
+    /// Leaves the memory to the next.
+    pub fn recycle(self) {
+        self.panels.recycle();
     }
 
     /// Y ← α·A·B, or with `accumulate` Y ← Y + α·A·B; A (m, k), Y (m, n). On the calling thread.
@@ -300,7 +307,7 @@ impl<T: Real> Panels<T> {
                 a: a.start,
                 a_stride: a.row_stride.max(a.col_stride),
                 a_turned: a.col_stride != 1,
-                b: self.panels.as_ptr(),
+                b: self.panels.data().as_ptr(),
                 y: y.start,
                 y_stride: y.row_stride,
                 alpha,
@@ -311,10 +318,10 @@ impl<T: Real> Panels<T> {
 }
 
 /// B (k, n) in panels of its columns, the last filled up with zeros.
-fn pack<T: Real>(b: View<'_, T>) -> Vec<T> {
-    let mut panels = vec![T::ZERO; panels_size(b)];
+fn pack<T: Real>(b: View<'_, T>) -> Matrix<T> {
+    let mut panels = Matrix::reused(panels_size(b), 1);
     let size = (b.rows * T::PANEL).max(1);
-    for (panel, to) in panels.chunks_mut(size).enumerate() {
+    for (panel, to) in panels.data_mut().chunks_mut(size).enumerate() {
         pack_panel(b, panel, to);
     }
     panels

@@ -207,18 +207,18 @@ impl<T: Real> Weights<T> {
         let task = |at: usize| {
             let first = at * TURNED_ROWS;
             let rows = TURNED_ROWS.min(self.inputs - first);
-            let mut block = Vec::with_capacity(rows * T::BLOCK);
+            let mut block = Matrix::reused(rows, T::BLOCK);
             // The rows of M_xᵀ, whole panels long.
-            let mut turned_x = vec![T::ZERO; rows * tokens];
+            let mut turned_x = Matrix::<T>::reused(rows, tokens);
             for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - from);
                 // Rows of Wᵀ, gathered from the panels that hold these outputs.
-                block.clear();
-                for input in first..first + rows {
+                for (row, input) in (first..first + rows).enumerate() {
                     for output in (from..from + inner).step_by(T::PANEL) {
                         let start = (output / T::PANEL * self.inputs + input) * T::PANEL;
                         let len = T::PANEL.min(from + inner - output);
-                        block.extend_from_slice(&self.panels[start..start + len]);
+                        block.row_mut(row)[output - from..][..len]
+                            .copy_from_slice(&self.panels[start..start + len]);
                     }
                 }
                 for token in (0..tokens).step_by(T::PANEL) {
@@ -228,11 +228,11 @@ impl<T: Real> Weights<T> {
                             rows,
                             cols: T::PANEL,
                             inner,
-                            a: block.as_ptr(),
-                            a_stride: inner,
+                            a: block.data().as_ptr(),
+                            a_stride: T::BLOCK,
                             a_turned: false,
                             b: turned.as_ptr().add(token * self.outputs + from * T::PANEL),
-                            y: turned_x.as_mut_ptr().add(token),
+                            y: turned_x.data_mut().as_mut_ptr().add(token),
                             y_stride: tokens,
                             alpha,
                             onto: if from > 0 { Onto::Y } else { Onto::Zero },
@@ -240,20 +240,21 @@ impl<T: Real> Weights<T> {
                     }
                 }
             }
-            let mut some = vec![T::ZERO; TOKENS * rows];
+            let mut some = Matrix::reused(TOKENS, rows);
             for token in (0..m_y.rows).step_by(TOKENS) {
                 let count = TOKENS.min(m_y.rows - token);
                 let from = Rows {
-                    start: turned_x[token..].as_ptr(),
+                    start: turned_x.data()[token..].as_ptr(),
                     stride: tokens,
                 };
                 let back = Rows {
-                    start: some.as_mut_ptr(),
+                    start: some.data_mut().as_mut_ptr(),
                     stride: rows,
                 };
                 // SAFETY: `rows` rows of so many tokens become so many rows.
                 unsafe { T::turn(RowsOf(from), RowsOf(back), [rows, count]) };
-                for (at, some) in some.chunks_exact(rows).take(count).enumerate() {
+                for at in 0..count {
+                    let some = some.row(at);
                     // SAFETY: these columns of M_x are this task's alone.
                     let m_x = unsafe {
                         let start = to.get().add((token + at) * m_x.row_stride + first);
@@ -266,6 +267,9 @@ impl<T: Real> Weights<T> {
                     }
                 }
             }
+            block.recycle();
+            turned_x.recycle();
+            some.recycle();
         };
         let tasks = self.inputs.div_ceil(TURNED_ROWS);
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
