@@ -6,7 +6,9 @@
 //! the caches hold.
 //!
 //! Each number of Y is summed in the order of k, block by block, whatever tile it falls into: it depends on nothing but
-//! its row of A and its column of B, so not on the batch, the threads or the width of the machine's vectors.
+//! its row of A and its column of B, so not on the batch, the threads or the width of the machine's vectors. (Where the
+//! machine has no fused multiply-add each product is rounded before it is added: a call for each would take twenty times as
+//! long.)
 #![allow(unsafe_code)]
 
 use std::hint::black_box;
@@ -161,7 +163,7 @@ kernel!(
     turn::turn_f32,
     f32s,
     splat_f32s,
-    mul_add_f32s,
+    mul_add_e_f32s,
     mul_f32s,
     add_f32s
 );
@@ -170,7 +172,7 @@ kernel!(
     |from, to, size| turn::turn(from, to, size, [0, 0]),
     f64s,
     splat_f64s,
-    mul_add_f64s,
+    mul_add_e_f64s,
     mul_f64s,
     add_f64s
 );
@@ -333,4 +335,193 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
         }
     }
     ROWS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::product::{View, pack};
+    use crate::ops::{Matrix, Real};
+
+    /// How a set of instructions multiplies and adds, by which it is told what it must give.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Rounding {
+        Once,
+        Twice,
+    }
+
+    type Run<T> = Box<dyn Fn(&JobOf<T>)>;
+
+    fn set<T, S: Simd>(simd: S) -> Run<T>
+    where
+        for<'a> &'a JobOf<T>: WithSimd<Output = ()>,
+    {
+        Box::new(move |job| simd.vectorize(job))
+    }
+
+    /// Every set of instructions that there are loops for and that this machine has.
+    fn sets<T>() -> Vec<(&'static str, Rounding, Run<T>)>
+    where
+        for<'a> &'a JobOf<T>: WithSimd<Output = ()>,
+    {
+        let mut sets = vec![("none", Rounding::Twice, set(pulp::Scalar::new()))];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use pulp::x86::{V3, V4};
+            sets.extend(V3::try_new().map(|simd| ("AVX2", Rounding::Once, set(simd))));
+            sets.extend(V4::try_new().map(|simd| ("AVX-512", Rounding::Once, set(simd))));
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            let neon = pulp::aarch64::Neon::try_new();
+            sets.extend(neon.map(|simd| ("NEON", Rounding::Once, set(simd))));
+        }
+        sets
+    }
+
+    /// What lies outside Y.
+    const OUTSIDE: f64 = 77.0;
+
+    struct Case<T> {
+        /// (rows, inner), or turned (inner, rows); as many columns more, not numbers, lie between the rows.
+        a: Matrix<T>,
+        turned: bool,
+        b: Matrix<T>,
+        /// With columns outside.
+        y: Matrix<T>,
+        size: [usize; 3],
+        onto: At,
+        bias: Vec<T>,
+    }
+
+    /// What α·A·B is added to.
+    #[derive(Clone, Copy, Debug)]
+    enum At {
+        Zero,
+        Y,
+        Bias,
+    }
+
+    const ALPHA: f64 = 0.3;
+    const BETWEEN: usize = 3;
+
+    impl<T: Real> Case<T> {
+        fn of([rows, inner, cols]: [usize; 3], turned: bool, onto: At) -> Self {
+            let wave =
+                |from: f64, i: usize, k: usize| T::of((from + 1.7 * (i * 97 + k) as f64).sin());
+            let fill = |rows: usize, cols: usize, outside: f64, from: f64| {
+                let one = |at: usize| match (at / (cols + BETWEEN), at % (cols + BETWEEN)) {
+                    (i, k) if k < cols => wave(from, i, k),
+                    _ => T::of(outside),
+                };
+                let data = (0..rows * (cols + BETWEEN)).map(one).collect();
+                Matrix::from_vec(rows, cols + BETWEEN, data)
+            };
+            let [a_rows, a_cols] = if turned { [inner, rows] } else { [rows, inner] };
+            Self {
+                a: fill(a_rows, a_cols, f64::NAN, 1.0),
+                turned,
+                b: fill(inner, cols, f64::NAN, 2.0),
+                y: fill(rows, cols, OUTSIDE, 3.0),
+                size: [rows, inner, cols],
+                onto,
+                bias: (0..cols).map(|k| wave(4.0, 0, k)).collect(),
+            }
+        }
+
+        /// Y, as these loops leave it.
+        fn run(&self, run: &Run<T>) -> Matrix<T> {
+            let [rows, inner, cols] = self.size;
+            let b: View<'_, T> = self.b.view().block(0..inner, 0..cols);
+            let panels = pack(b);
+            let mut y = self.y.clone();
+            run(&JobOf(Job {
+                rows,
+                cols,
+                inner,
+                a: self.a.data().as_ptr(),
+                a_stride: self.a.cols(),
+                a_turned: self.turned,
+                b: panels.as_ptr(),
+                y_stride: y.cols(),
+                y: y.data_mut().as_mut_ptr(),
+                alpha: T::of(ALPHA),
+                onto: match self.onto {
+                    At::Zero => Onto::Zero,
+                    At::Y => Onto::Y,
+                    At::Bias => Onto::Bias(self.bias.as_ptr()),
+                },
+            }));
+            y
+        }
+
+        /// Y, number by number: the sum over a block in the order of k, and the blocks one after the other.
+        fn plain(&self, mul_add: impl Fn(T, T, T) -> T) -> Matrix<T> {
+            let [rows, inner, cols] = self.size;
+            let mut y = self.y.clone();
+            for i in 0..rows {
+                for j in 0..cols {
+                    let mut blocks: Vec<T> = Vec::new();
+                    for k in 0..inner {
+                        let a = if self.turned {
+                            self.a.row(k)[i]
+                        } else {
+                            self.a.row(i)[k]
+                        };
+                        if k % (3072 / size_of::<T>()) == 0 {
+                            blocks.push(T::ZERO);
+                        }
+                        let sum = blocks.last_mut().unwrap();
+                        *sum = mul_add(a, self.b.row(k)[j], *sum);
+                    }
+                    let before = match self.onto {
+                        At::Zero => None,
+                        At::Y => Some(self.y.row(i)[j]),
+                        At::Bias => Some(self.bias[j]),
+                    };
+                    let sums = blocks.into_iter().map(|sum| T::of(ALPHA) * sum);
+                    let all = before.into_iter().chain(sums);
+                    y.row_mut(i)[j] = all.reduce(|y, sum| y + sum).unwrap_or(T::ZERO);
+                }
+            }
+            y
+        }
+    }
+
+    /// All loops of the machine give, to the bit, what loops over single numbers give, and touch nothing else.
+    fn agree<T: Real>(fused: impl Fn(T, T, T) -> T + Copy)
+    where
+        for<'a> &'a JobOf<T>: WithSimd<Output = ()>,
+    {
+        let sets = sets();
+        for size in [
+            [1, 1, 1],
+            [12, 5, 32],
+            [13, 40, 33],
+            [29, 7, 16],
+            [24, 0, 40],
+            [7, 770, 3],
+            [19, 1540, 70],
+        ] {
+            for (turned, onto) in [false, true]
+                .into_iter()
+                .flat_map(|turned| [At::Zero, At::Y, At::Bias].map(|onto| (turned, onto)))
+            {
+                let case = Case::<T>::of(size, turned, onto);
+                for (name, rounding, run) in &sets {
+                    let want = match rounding {
+                        Rounding::Once => case.plain(fused),
+                        Rounding::Twice => case.plain(|a, b, sum| a * b + sum),
+                    };
+                    assert_eq!(case.run(run), want, "{name}: {size:?} {turned} {onto:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_set_of_instructions_sums_in_one_order() {
+        agree::<f32>(f32::mul_add);
+        agree::<f64>(f64::mul_add);
+    }
 }
