@@ -37,7 +37,11 @@ pub fn multiplier<T: Real>(
     // Rows of (m_g, push) become rows of (M⁺ + M⁻, M⁺ − M⁻).
     let mut difference: Vec<&mut [T]> = push.data_mut().chunks_exact_mut(units).collect();
     super::rows::each_row_with(&mut m_g, &mut difference, |i, m, push| {
-        reveal_cancel_row(f, u.row(i), u0.row(i), m, push);
+        let (u, u0) = (u.row(i), u0.row(i));
+        match f {
+            Activation::Gelu => gelu_row(u, u0, m, push),
+            _ => reveal_cancel_row(f, u, u0, m, push),
+        }
     });
 
     let mut m_y = Matrix::zeros(rows, hidden);
@@ -58,16 +62,21 @@ pub fn multiplier<T: Real>(
 }
 
 vectorised! {
-    fn reveal_cancel_row<'a, T: Real>(
-        f: Activation, u: &'a [T], u0: &'a [T], m: &'a mut [T], push: &'a mut [T],
-    ) -> () {
-        let n = m.len();
-        let (u, u0, push) = (&u[..n], &u0[..n], &mut push[..n]);
-        for k in 0..n {
-            let (up, down) = halves(f, u[k], u0[k], push[k]);
-            push[k] = m[k] * (up - down);
-            m[k] *= up + down;
-        }
+    /// Vector code, since it is for one function.
+    fn gelu_row<'a, T: Real>(u: &'a [T], u0: &'a [T], m: &'a mut [T], push: &'a mut [T]) -> () {
+        reveal_cancel_row(Activation::Gelu, u, u0, m, push);
+    }
+}
+
+/// A row of (m_g, push) becomes one of (M⁺ + M⁻, M⁺ − M⁻).
+#[inline(always)]
+fn reveal_cancel_row<T: Real>(f: Activation, u: &[T], u0: &[T], m: &mut [T], push: &mut [T]) {
+    let n = m.len();
+    let (u, u0, push) = (&u[..n], &u0[..n], &mut push[..n]);
+    for k in 0..n {
+        let (up, down) = halves(f, u[k], u0[k], push[k]);
+        push[k] = m[k] * (up - down);
+        m[k] *= up + down;
     }
 }
 
@@ -78,16 +87,23 @@ fn halves<T: Real>(f: Activation, u: T, u0: T, push: T) -> (T, T) {
     let (up, down) = (half * (u - u0 + push), half * (u - u0 - push));
     let (f0, f1) = (value(f, u0), value(f, u));
     let (f_up, f_down) = (value(f, u0 + up), value(f, u0 + down));
-    let part = |step: T, other: T, alone: T, rest: T| {
-        let quotient = half * ((alone - f0) + (f1 - rest)) / step;
-        let middle = half * (slope(f, u0 + half * step) + slope(f, u0 + other + half * step));
-        let small = match f {
-            Activation::Relu => step == T::ZERO,
-            Activation::Gelu | Activation::GeluTanh => step.abs() < T::SMALL_PART,
-        };
-        if small { middle } else { quotient }
+    (
+        part(f, u0, [up, down], (f_up - f0) + (f1 - f_down)),
+        part(f, u0, [down, up], (f_down - f0) + (f1 - f_up)),
+    )
+}
+
+/// m± of one half, from both steps and twice what the half does: acting first, and acting last.
+#[inline(always)]
+fn part<T: Real>(f: Activation, u0: T, [step, other]: [T; 2], twice: T) -> T {
+    let half = T::of(0.5);
+    let quotient = half * twice / step;
+    let middle = half * (slope(f, u0 + half * step) + slope(f, u0 + other + half * step));
+    let small = match f {
+        Activation::Relu => step == T::ZERO,
+        Activation::Gelu | Activation::GeluTanh => step.abs() < T::SMALL_PART,
     };
-    (part(up, down, f_up, f_down), part(down, up, f_down, f_up))
+    if small { middle } else { quotient }
 }
 
 #[cfg(test)]
