@@ -211,7 +211,7 @@ impl<T: Real> Explainer<T> {
     }
 
     /// Explains several questions: one result for each, in order. They share packed passes, as many at a time as fit in half
-    /// a gigabyte of activations; a question's scores do not depend on the others beyond rounding.
+    /// a gigabyte of activations; a question's scores do not depend on the others by a bit.
     pub fn explain_batch(
         &self,
         items: &[Item<'_>],
