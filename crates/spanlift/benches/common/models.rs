@@ -22,21 +22,27 @@ pub(crate) fn default_model() -> Encoder<f32> {
 
 /// H = 768; BERT-base where L = 12.
 pub(crate) fn base(layers: usize) -> Encoder<f32> {
-    of_width(layers, 12)
+    encoder(layers, 12, 768, 3072)
 }
 
 /// L = 24, H = 1024: BERT-large.
 pub(crate) fn large() -> Encoder<f32> {
-    of_width(24, 16)
+    encoder(24, 16, 1024, 4096)
 }
 
-fn of_width(layers: usize, heads: usize) -> Encoder<f32> {
+/// A BERT of these sizes.
+pub(crate) fn encoder(
+    layers: usize,
+    heads: usize,
+    hidden: usize,
+    feed_forward: usize,
+) -> Encoder<f32> {
     let sizes = random::Sizes {
         family: Family::Bert,
         layers,
         heads,
-        hidden: 64 * heads,
-        feed_forward: 256 * heads,
+        hidden,
+        feed_forward,
         vocabulary: 30522,
         positions: 512,
         activation: Activation::Gelu,
