@@ -140,6 +140,9 @@ pub(crate) struct AuditArgs {
     /// What to compare the input with; several, separated by commas, are audited in turn
     #[arg(long, value_delimiter = ',', default_value = "mask")]
     pub(crate) reference: Vec<String>,
+    /// Explain each question in this precision as well, and report how far apart the scores are
+    #[arg(long, value_enum, value_name = "PRECISION")]
+    pub(crate) against: Option<PrecisionArg>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -324,7 +327,7 @@ pub(crate) enum ColourArg {
     Never,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PrecisionArg {
     F32,
     F64,

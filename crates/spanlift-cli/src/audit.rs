@@ -1,4 +1,6 @@
-//! `spanlift audit`: how exactly the scores of a data set's questions add up.
+//! `spanlift audit`: how exactly the scores of a data set's questions add up, and how far a precision moves them.
+
+mod against;
 
 use std::fmt::Write;
 
@@ -13,11 +15,15 @@ use spanlift_squad::Question;
 use crate::args::{AuditArgs, PrecisionArg, reference};
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
+use against::{Apart, apart};
 
 /// Questions that share one packed pass.
 const BATCH: usize = 8;
 
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Outcome> {
+    if args.against == Some(args.common.precision) {
+        bail!("--against: expected another precision than --precision, got the same");
+    }
     let references: Vec<Reference> = args
         .reference
         .iter()
@@ -38,26 +44,36 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Outcome> {
     }
     args.common.answering.start_threads()?;
     match args.common.precision {
-        PrecisionArg::F32 => audit::<f32>(args, &references, questions),
-        PrecisionArg::F64 => audit::<f64>(args, &references, questions),
+        PrecisionArg::F32 => audit::<f32, f64>(args, &references, questions),
+        PrecisionArg::F64 => audit::<f64, f32>(args, &references, questions),
     }
 }
 
-fn audit<T: Real>(
+/// In `T`; under `--against` in `U` as well.
+fn audit<T: Real, U: Real>(
     args: &AuditArgs,
     references: &[Reference],
     questions: &[Question],
 ) -> anyhow::Result<Outcome> {
     let explainer: Explainer<T> = Model::find(&args.common.answering)?.load()?;
+    let other: Option<Explainer<U>> = match args.against {
+        Some(_) => Some(Model::find(&args.common.answering)?.load()?),
+        None => None,
+    };
     let mut outcome = Outcome::Done;
     let mut failed = 0;
     for reference in references {
-        let (worst, skipped) = audit_reference(args, &explainer, reference, questions);
-        failed += skipped;
+        let found = audit_reference(args, &explainer, other.as_ref(), reference, questions);
+        failed += found.failed;
+        let worst = &found.worst;
         if worst.is_empty() {
             continue;
         }
-        output::print(&report(args, T::NAME, T::BOUND, reference, &worst))?;
+        let mut text = report(args, T::NAME, T::BOUND, reference, worst);
+        if other.is_some() {
+            text += &report_apart(U::NAME, worst.len(), &found.apart);
+        }
+        output::print(&text)?;
         if worst.iter().any(|w| !w.holds) {
             output::warn(&format!(
                 "scores do not add up under the reference `{}`",
@@ -99,17 +115,28 @@ impl Worst {
     }
 }
 
-/// The worst cut of each question, and how many questions failed (said on standard error).
-fn audit_reference<T: Real>(
+/// What one reference showed.
+#[derive(Default)]
+struct Found {
+    /// The worst cut of each question.
+    worst: Vec<Worst>,
+    /// Under `--against`, of each question that both precisions explain alike: one of each kind of map.
+    apart: Vec<[Apart; 2]>,
+    /// How many questions failed (said on standard error).
+    failed: usize,
+}
+
+fn audit_reference<T: Real, U: Real>(
     args: &AuditArgs,
     explainer: &Explainer<T>,
+    other: Option<&Explainer<U>>,
     reference: &Reference,
     questions: &[Question],
-) -> (Vec<Worst>, usize) {
+) -> Found {
     let mut options = args.common.options(reference.clone());
     options.edges = KeepEdges::None;
     let bar = output::progress(questions.len(), reference.name());
-    let (mut worst, mut failed) = (Vec::with_capacity(questions.len()), 0);
+    let mut found = Found::default();
     for batch in questions.chunks(BATCH) {
         let items: Vec<Item<'_>> = batch
             .iter()
@@ -118,11 +145,21 @@ fn audit_reference<T: Real>(
                 passage: &q.context,
             })
             .collect();
-        for (question, explained) in batch.iter().zip(explainer.explain_batch(&items, &options)) {
-            match explained {
-                Ok(explained) => worst.push(Worst::of(question, &explained.explanation)),
+        let explained = explainer.explain_batch(&items, &options);
+        let others = other.map(|other| other.explain_batch(&items, &options));
+        let mut others = others.into_iter().flatten();
+        for (question, explained) in batch.iter().zip(explained) {
+            let other = others.next().transpose();
+            match explained.and_then(|explained| Ok((explained, other?))) {
+                Ok((explained, other)) => {
+                    let explanation = &explained.explanation;
+                    found.worst.push(Worst::of(question, explanation));
+                    let apart =
+                        other.and_then(|other| apart(question, explanation, &other.explanation));
+                    found.apart.extend(apart);
+                }
                 Err(error) => {
-                    failed += 1;
+                    found.failed += 1;
                     bar.suspend(|| output::warn(&format!("question `{}`: {error}", question.id)));
                 }
             }
@@ -130,7 +167,7 @@ fn audit_reference<T: Real>(
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    (worst, failed)
+    found
 }
 
 /// `3` is the cut at the input of layer 3; the others name themselves.
@@ -149,11 +186,8 @@ fn report(
     reference: &Reference,
     worst: &[Worst],
 ) -> String {
-    let mut sorted: Vec<&Worst> = worst.iter().collect();
-    sorted.sort_by(|a, b| a.relative.total_cmp(&b.relative));
-    let quantile = |q: f64| sorted[((sorted.len() - 1) as f64 * q).round() as usize];
     let rule = args.common.options(reference.clone()).preset.name;
-    let last = quantile(1.0);
+    let (quantiles, last) = quantiles(worst, |w| w.relative);
     let over = worst.iter().filter(|w| !w.holds).count();
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -162,7 +196,7 @@ fn report(
         "{} of {}, reference {}, rule {rule}, {precision}\n  \
          |error| / max(1, Σ|score|), the worst of all cuts of each question;\n  \
          bound {bound:.0e}, {}\n  \
-         median {:.1e}   90 % {:.1e}   99 % {:.1e}   worst {:.1e}\n  \
+         {quantiles}\n  \
          worst: question {}, {}, Δt {:+.4}: {}\n",
         count(worst.len(), "question"),
         args.data.display(),
@@ -172,14 +206,44 @@ fn report(
         } else {
             format!("BROKEN BY {over}")
         },
-        quantile(0.5).relative,
-        quantile(0.9).relative,
-        quantile(0.99).relative,
-        last.relative,
         last.id,
         cut_name(&last.cut),
         last.delta,
         last.question.trim(),
     );
     text
+}
+
+/// How far the scores lie from those in `precision`, of `all` questions.
+fn report_apart(precision: &str, all: usize, apart: &[[Apart; 2]]) -> String {
+    let mut text = format!(
+        "  against {precision}: |difference| / largest |score| of a map, the worst map of each question\n"
+    );
+    // Writing to a String cannot fail.
+    if apart.len() < all {
+        let otherwise = count(all - apart.len(), "question");
+        let _ = writeln!(text, "  {otherwise} answered otherwise left out");
+    }
+    for (at, kind) in against::KINDS.iter().enumerate() {
+        if !apart.is_empty() {
+            let (quantiles, last) = quantiles(apart, |kinds| kinds[at].relative);
+            let Apart { id, map, .. } = &last[at];
+            let _ = write!(
+                text,
+                "  {kind}\n  {quantiles}\n  worst: question {id}, {map}\n"
+            );
+        }
+    }
+    text
+}
+
+/// The line of quantiles, and the last of all; there is at least one.
+fn quantiles<X>(all: &[X], value: impl Fn(&X) -> f64) -> (String, &X) {
+    let mut sorted: Vec<&X> = all.iter().collect();
+    sorted.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let at = |q: f64| sorted[((sorted.len() - 1) as f64 * q).round() as usize];
+    let [median, most, nearly, last] = [0.5, 0.9, 0.99, 1.0].map(|q| value(at(q)));
+    let line =
+        format!("median {median:.1e}   90 % {most:.1e}   99 % {nearly:.1e}   worst {last:.1e}");
+    (line, at(1.0))
 }
