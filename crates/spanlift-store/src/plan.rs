@@ -223,17 +223,32 @@ impl Plan {
         start..start.saturating_add(self.chunk_size).min(all)
     }
 
-    /// All that parts depend on, in one word: not the names of files and model, and not the kind of CPU.
+    /// All that makes a run another one, in one word. Questions and model are told by their contents: what files and model are
+    /// called, what else is in the file and the kind of CPU decide nothing. Of the same, [`Self::differences`] speaks.
     pub(crate) fn key(&self) -> String {
-        let mut plan = self.clone();
-        plan.data.name.clear();
-        plan.model.info.name.clear();
-        plan.cpu = Cpu {
-            model: String::new(),
-            features: Vec::new(),
-        };
-        // A plan is numbers and texts under fixed names, which JSON takes.
-        let text = serde_json::to_vec(&plan).unwrap_or_default();
+        let Self {
+            spanlift,
+            data,
+            selection,
+            model,
+            method,
+            keep,
+            chunk_size,
+            chunks: _,
+            cpu: _,
+        } = self;
+        let seed = selection.sample.map(|_| selection.seed);
+        let all = (
+            spanlift,
+            &data.sha256,
+            (selection.limit, selection.sample, seed),
+            &model.sha256,
+            method,
+            keep,
+            chunk_size,
+        );
+        // Numbers and texts under fixed names, which JSON takes.
+        let text = serde_json::to_vec(&all).unwrap_or_default();
         hex(Sha256::new_with_prefix(text))
     }
 
@@ -288,7 +303,8 @@ impl Plan {
                 ("data", data),
                 ("model", model),
                 ("method", info.name.clone()),
-                ("--rule", format!("{} ({:?})", info.rule, info.rules)),
+                ("--rule", info.rule.clone()),
+                ("rules", format!("{:?}", info.rules)),
                 ("--reference", info.reference.clone()),
                 ("references", info.references.to_string()),
                 ("--target", target.trim_matches('"').to_owned()),
@@ -306,7 +322,13 @@ impl Plan {
         let same_model = self.model.sha256 == asked.model.sha256;
         for ((field, own), (_, other)) in all(self).into_iter().zip(all(asked)) {
             // Told by their contents, whatever they are called.
-            let same = (field == "data" && same_data) || (field == "model" && same_model);
+            let same = match field {
+                "data" => same_data,
+                "model" => same_model,
+                // Another rule says it already.
+                "rules" => self.method.info.rule != asked.method.info.rule,
+                _ => false,
+            };
             if !same {
                 compare(field, own, other);
             }
@@ -366,6 +388,117 @@ mod tests {
         assert_eq!(drawn(100, 7, questions(100)).len(), 100);
         assert_eq!(drawn(500, 7, questions(100)).len(), 100);
         assert_eq!(drawn(0, 7, questions(100)).len(), 0);
+    }
+
+    fn plan() -> Plan {
+        let method = serde_json::json!({
+            "info": {
+                "name": "deeplift", "rule": "rescale", "reference": "mask", "references": 1,
+                "rules": {"softmax": "log-mean"},
+            },
+            "target": "span", "precision": "f32", "null_threshold": 0.0, "max_tokens": 384, "stride": 128, "n_best": 20,
+        });
+        let selection = Selection {
+            limit: Some(3),
+            ..Selection::default()
+        };
+        Plan {
+            spanlift: "1".to_owned(),
+            data: Data::new("x", &questions(3), 9, 0),
+            selection,
+            model: ModelPlan {
+                sha256: "0123456789abcdef".to_owned(),
+                info: serde_json::from_value(serde_json::json!({
+                    "name": "m", "family": "bert", "layers": 1, "heads": 1, "hidden": 4,
+                }))
+                .unwrap(),
+            },
+            method: serde_json::from_value(method).unwrap(),
+            keep: Keep::default(),
+            chunk_size: 2,
+            chunks: 2,
+            cpu: Cpu::here(),
+        }
+    }
+
+    /// The plan with each of its values in turn changed, and where.
+    fn changed(plan: &Plan) -> Vec<(String, Plan)> {
+        fn paths(value: &serde_json::Value, path: &str, into: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for (name, value) in fields {
+                        paths(value, &format!("{path}/{name}"), into);
+                    }
+                }
+                _ => into.push(path.to_owned()),
+            }
+        }
+        let json = serde_json::to_value(plan).unwrap();
+        let mut all = Vec::new();
+        paths(&json, "", &mut all);
+        let change = |path: String| {
+            let mut json = json.clone();
+            let value = json.pointer_mut(&path).unwrap();
+            *value = match &*value {
+                serde_json::Value::Null => 1.into(),
+                serde_json::Value::Bool(it) => (!it).into(),
+                serde_json::Value::Number(it) => (it.as_f64().unwrap() as u64 + 1).into(),
+                serde_json::Value::String(it) if it == "span" => "margin".into(),
+                serde_json::Value::String(it) => format!("x{it}").into(),
+                serde_json::Value::Array(_) => serde_json::json!([]),
+                serde_json::Value::Object(_) => unreachable!(),
+            };
+            (path, serde_json::from_value(json).unwrap())
+        };
+        all.into_iter().map(change).collect()
+    }
+
+    #[test]
+    fn another_run_is_one_that_differs_in_something_that_is_named() {
+        let plan = plan();
+        let (mut other, mut same) = (Vec::new(), Vec::new());
+        for (path, asked) in changed(&plan) {
+            let differences = plan.differences(&asked);
+            let another = plan.key() != asked.key();
+            assert_eq!(another, !differences.is_empty(), "{path}: {differences:?}");
+            if another { &mut other } else { &mut same }.push(path);
+        }
+        let expected = [
+            "/chunks",
+            "/cpu/features",
+            "/cpu/model",
+            "/data/bad_records",
+            "/data/name",
+            "/data/of",
+            "/data/questions",
+            "/model/info/family",
+            "/model/info/heads",
+            "/model/info/hidden",
+            "/model/info/layers",
+            "/model/info/name",
+            "/selection/seed",
+        ];
+        same.sort();
+        assert_eq!(same, expected);
+        assert_eq!(other.len(), 19, "{other:?}");
+    }
+
+    #[test]
+    fn another_selection_and_another_rule_are_named_in_short() {
+        let plan = plan();
+        let mut asked = plan.clone();
+        asked.selection.limit = Some(2);
+        asked.data = Data::new("x", &questions(2), 9, 0);
+        let differences = plan.differences(&asked);
+        assert_eq!(differences.len(), 2, "{differences:?}");
+        assert_eq!(differences[0], "--limit: it has 3, asked for 2");
+        assert!(differences[1].starts_with("data: it has 3 questions of `x`"));
+        asked = plan.clone();
+        asked.method.info.rule = "reveal-cancel".to_owned();
+        let rules = &mut asked.method.info.rules;
+        rules.insert("activation".into(), "reveal-cancel".into());
+        let expected = "--rule: it has rescale, asked for reveal-cancel";
+        assert_eq!(plan.differences(&asked), [expected]);
     }
 
     #[test]
