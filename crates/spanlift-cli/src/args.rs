@@ -197,7 +197,13 @@ pub(crate) struct AttributeArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) sample: Option<usize>,
     /// What they are drawn by
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "sample")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "sample",
+        conflicts_with = "limit"
+    )]
     pub(crate) seed: u64,
     /// Only these chunks, from A up to but without B, counted from 0
     #[arg(long, value_name = "A..B", value_parser = range)]

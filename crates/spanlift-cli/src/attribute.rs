@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use spanlift::ops::Real;
 use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
-use spanlift_store::{Cpu, Data, Finished, Job, Plan, Run};
+use spanlift_store::{Cpu, Data, Finished, Job, Plan, Run, StoreError};
 
 use crate::args::{AttributeArgs, PrecisionArg};
 use crate::data;
@@ -127,13 +127,16 @@ fn explain<T: Real>(
             continue;
         }
         let found = run.chunk(chunk, questions, job, &|| bar.inc(1));
-        let found = found.with_context(|| {
-            format!(
-                "`{}`: chunk {chunk} of {}",
-                args.data.display(),
-                plan.chunks
-            )
-        })?;
+        let chunks = plan.chunks;
+        let found = match found {
+            Err(error @ StoreError::Question { .. }) => Err(error).with_context(|| {
+                let data = args.data.display();
+                format!("`{data}`: chunk {chunk} of 0..{chunks} (--skip-bad goes on without such questions)")
+            }),
+            other => other.with_context(|| {
+                format!("--out: chunk {chunk} of 0..{chunks} (what is done is kept: the same command goes on)")
+            }),
+        }?;
         for skipped in &found.info.skipped {
             let (id, reason) = (&skipped.id, &skipped.reason);
             bar.suspend(|| output::warn(&format!("skipped: question `{id}`: {reason}")));
@@ -164,9 +167,9 @@ fn summary(args: &AttributeArgs, finished: &Finished) -> String {
         ));
     }
     line(format!(
-        "{} of {} bytes, {} bytes a question",
-        count(finished.parts.len(), "part"),
+        "{} bytes in {}, {} bytes a question",
         finished.bytes,
+        count(finished.parts.len(), "part"),
         finished.bytes / finished.questions.max(1) as u64
     ));
     if let Some(rate) = &finished.rate {

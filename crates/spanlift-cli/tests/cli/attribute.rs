@@ -62,7 +62,7 @@ fn a_run_is_written_counted_and_told_of() {
     let first = "9 questions of squad.json explained in run, exact ";
     assert!(ran.stdout.starts_with(first), "{}", ran.stdout);
     for words in [
-        "5 parts of ",
+        " bytes in 5 parts, ",
         " bytes a question",
         "questions a second",
         "sums hold",
@@ -388,6 +388,31 @@ fn another_run_in_the_same_folder_is_refused() {
 }
 
 #[test]
+fn a_seed_that_nothing_is_drawn_by_is_refused() {
+    let desk = Desk::new();
+    desk.refuses(&args("run", &["--seed", "4"]), &["--sample <N>"]);
+    let limited = ["--seed", "4", "--limit", "2"];
+    desk.refuses(
+        &args("run", &limited),
+        &["--seed <N>", "cannot be used with", "--limit <N>"],
+    );
+}
+
+#[test]
+fn the_first_questions_of_a_longer_file_are_the_same_questions() {
+    let desk = Desk::new();
+    many(&desk, 4);
+    attribute(&desk, "run", &["--limit", "3"]).succeeded();
+    let whole = run_json(&desk, "run")["finished"]["sha256"].clone();
+    many(&desk, 5);
+    attribute(&desk, "run", &["--limit", "3"]).succeeded();
+    attribute(&desk, "again", &["--limit", "3"]).succeeded();
+    assert_eq!(run_json(&desk, "again")["finished"]["sha256"], whole);
+    let more = ["--limit: it has 3, asked for 4", "data: it has 3 questions"];
+    desk.refuses(&args("run", &["--limit", "4"]), &more);
+}
+
+#[test]
 fn what_cannot_be_explained_stops_the_run_and_keeps_what_is_done() {
     let desk = Desk::new();
     let mut data: Value = serde_json::from_slice(&desk.read("squad.json")).unwrap();
@@ -395,7 +420,10 @@ fn what_cannot_be_explained_stops_the_run_and_keeps_what_is_done() {
     questions[5]["question"] = "who ".repeat(90).into();
     desk.write("squad.json", data.to_string());
     let ran = attribute(&desk, "run", &[]);
-    ran.refused(&["`squad.json`: chunk 2 of 5", "question `painted-5`"]);
+    ran.refused(&[
+        "`squad.json`: chunk 2 of 0..5 (--skip-bad",
+        "question `painted-5`",
+    ]);
     let kept = parts(&desk, "run");
     assert_eq!(kept.len(), 2);
     desk.refuses(
@@ -455,7 +483,7 @@ fn a_part_that_cannot_be_written_is_named_and_the_others_stay() {
     command.current_dir(desk.path("."));
     let ran = Ran::of(command.output().unwrap());
     ran.refused(&[
-        "chunk 2 of 5",
+        "--out: chunk 2 of 0..5 (what is done is kept",
         "run/parts/chunk-00002.parquet` cannot be written",
         "too large",
     ]);
