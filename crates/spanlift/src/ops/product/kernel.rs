@@ -442,7 +442,7 @@ mod tests {
                 a: self.a.data().as_ptr(),
                 a_stride: self.a.cols(),
                 a_turned: self.turned,
-                b: panels.as_ptr(),
+                b: panels.data().as_ptr(),
                 y_stride: y.cols(),
                 y: y.data_mut().as_mut_ptr(),
                 alpha: T::of(ALPHA),
