@@ -79,28 +79,42 @@ impl<T: Copy + Default> Matrix<T> {
     }
 }
 
-/// Memory of matrices that are done with. What finds nothing of its size first frees as much as it takes, so that matrices
-/// in use and spare ones together stay within what the largest pass so far needed.
+/// Memory of matrices that are done with. What finds nothing of its size first frees as much as it takes, and no more comes
+/// back than was taken, so that matrices in use and spare ones together stay within what the largest pass so far needed.
 #[derive(Debug)]
-pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
+pub struct Spare<T>(Mutex<Stock<T>>);
+
+#[derive(Debug)]
+struct Stock<T> {
+    /// The smallest first.
+    spare: Vec<Vec<T>>,
+    /// Numbers that were taken and have not come back.
+    taken: usize,
+}
 
 /// Matrices of fewer numbers are left to the allocator.
 const SMALL: usize = 1 << 11;
 
 impl<T> Spare<T> {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+        Self(Mutex::new(Stock {
+            spare: Vec::new(),
+            taken: 0,
+        }))
     }
 
     /// Memory for so many numbers, and not much more.
     fn take(&self, capacity: usize) -> Option<Vec<T>> {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest stand first.
+        let mut stock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stock { spare, taken } = &mut *stock;
         let at = spare.partition_point(|data| data.capacity() < capacity);
         let fits = |data: &Vec<T>| data.capacity() <= capacity + capacity / 4;
         if spare.get(at).is_some_and(fits) {
-            return Some(spare.remove(at));
+            let data = spare.remove(at);
+            *taken += data.capacity();
+            return Some(data);
         }
+        *taken += capacity;
         let mut freed = 0;
         while freed < capacity {
             freed += spare.pop()?.capacity();
@@ -109,9 +123,15 @@ impl<T> Spare<T> {
     }
 
     fn give(&self, data: Vec<T>) {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = spare.partition_point(|other| other.capacity() < data.capacity());
-        spare.insert(at, data);
+        let mut stock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A matrix that was made otherwise goes: one more with every pass would pile up.
+        let Some(left) = stock.taken.checked_sub(data.capacity()) else {
+            return;
+        };
+        stock.taken = left;
+        let larger = |other: &Vec<T>| other.capacity() < data.capacity();
+        let at = stock.spare.partition_point(larger);
+        stock.spare.insert(at, data);
     }
 }
 
@@ -121,7 +141,7 @@ impl<T: Real> Matrix<T> {
     pub fn reused(rows: usize, cols: usize) -> Self {
         let size = rows * cols;
         if size < SMALL {
-            return Self::zeros(rows, cols);
+            return Self::zeros(rows, cols).unwritten();
         }
         // Eight sizes between a power of two and the next, so that sequences of about the same length share theirs.
         let step = size.next_power_of_two() / 16;
@@ -129,7 +149,15 @@ impl<T: Real> Matrix<T> {
         let found = T::spare().take(capacity);
         let mut data = found.unwrap_or_else(|| Vec::with_capacity(capacity));
         data.resize(size, T::ZERO);
-        Self { rows, cols, data }
+        Self { rows, cols, data }.unwritten()
+    }
+
+    /// In this crate's tests all NaN, so that what is read before it is written shows.
+    fn unwritten(mut self) -> Self {
+        if cfg!(test) {
+            self.data.fill(T::of(f64::NAN));
+        }
+        self
     }
 
     /// Leaves the memory to a matrix that comes.
@@ -155,5 +183,43 @@ mod tests {
         assert_eq!(second.data().as_ptr(), place);
         assert_eq!((second.rows(), second.cols()), (3_001, 999));
         assert_eq!(second.data().len(), 3_001 * 999);
+    }
+
+    fn sizes(spare: &Spare<f32>) -> Vec<usize> {
+        let stock = spare.0.lock().unwrap();
+        stock.spare.iter().map(Vec::capacity).collect()
+    }
+
+    fn taken(spare: &Spare<f32>, capacity: usize) -> Vec<f32> {
+        let found = spare.take(capacity);
+        found.unwrap_or_else(|| Vec::with_capacity(capacity))
+    }
+
+    #[test]
+    fn spare_memory_fits_or_goes() {
+        let spare = Spare::new();
+        let all = [400, 100, 200, 800].map(|capacity| taken(&spare, capacity));
+        all.into_iter().for_each(|data| spare.give(data));
+        assert_eq!(sizes(&spare), [100, 200, 400, 800]);
+        // The smallest that is large enough, and at most a quarter more.
+        assert_eq!(spare.take(160).map(|data| data.capacity()), Some(200));
+        assert_eq!(sizes(&spare), [100, 400, 800]);
+        // Nothing of about 500: the largest goes, and no more than must.
+        assert!(spare.take(500).is_none());
+        assert_eq!(sizes(&spare), [100, 400]);
+        assert!(spare.take(450).is_none());
+        assert!(sizes(&spare).is_empty());
+    }
+
+    /// A pass gives back what it took, and its words, which it did not take.
+    #[test]
+    fn pass_after_pass_keeps_no_more_than_one_took() {
+        let spare = Spare::new();
+        for _ in 0..10 {
+            let own = [taken(&spare, 1000), taken(&spare, 1000)];
+            spare.give(Vec::with_capacity(1000));
+            own.into_iter().for_each(|data| spare.give(data));
+            assert_eq!(sizes(&spare), [1000, 1000]);
+        }
     }
 }
