@@ -25,20 +25,20 @@ use super::{Matrix, Real};
 /// Queries that a head takes at a time: a multiple of every tile's rows.
 const QUERIES: usize = 48;
 
-/// Attention of one head over one sequence: what P and ln P are made of again.
+/// Attention of one head over one sequence, or of n of its queries: what P and ln P are made of again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head<T> {
-    /// s − max s, of each query's scores; (S, S), a row a query.
+    /// s − max s, of each query's scores; (n, S), a row a query.
     pub shifted: Matrix<T>,
-    /// Z = Σ exp(s − max s), of each query; (S).
+    /// Z = Σ exp(s − max s), of each query; (n).
     pub z: Vec<T>,
 }
 
 impl<T: Real> Head<T> {
-    /// P; (S, S), a row a query.
+    /// P; (n, S), a row a query.
     #[must_use]
     pub fn probs(&self) -> Matrix<T> {
-        let mut probs = Matrix::zeros(self.z.len(), self.z.len());
+        let mut probs = Matrix::zeros(self.shifted.rows(), self.shifted.cols());
         for (i, &z) in self.z.iter().enumerate() {
             softmax::again(self.shifted.row(i), z, probs.row_mut(i));
         }
@@ -248,8 +248,8 @@ fn forward_head<T: Real>(
     Head { shifted, z }
 }
 
-/// m_qkv (N, 3I) from m_ctx (N, I), or of the wanted queries alone, all others' being 0; `edges(sequence, head)` gives what takes that head's edges, on any thread, and all
-/// these are returned, the heads of the first sequence first.
+/// m_qkv (N, 3I) from m_ctx (N, I), or of the wanted queries alone, all others' being 0; `edges(sequence, head)` gives what
+/// takes that head's edges, on any thread, and all these are returned, the heads of the first sequence first.
 pub fn multiplier<T: Real, E: EdgeSink<T>>(
     pairs: &Pairs<'_, T>,
     starts: &[usize],
@@ -770,6 +770,8 @@ mod tests {
         );
         for h in 0..HEADS {
             assert_eq!(heads[h].shifted.row(1), whole_heads[h].shifted.row(4));
+            let (probs, whole_probs) = (heads[h].probs(), whole_heads[h].probs());
+            assert_eq!((probs.rows(), probs.row(0)), (2, whole_probs.row(1)));
             assert_eq!(
                 (heads[HEADS + h].z.len(), heads[h].z[0]),
                 (0, whole_heads[h].z[1])
@@ -798,6 +800,61 @@ mod tests {
             near("pattern", edges.pattern.data(), want.pattern.data(), 1e-15);
             near("content", edges.content.data(), want.content.data(), 1e-15);
         }
+    }
+
+    /// More queries than a head takes at a time, with attention to relative positions: as the sum of some queries at a
+    /// time, each of which fits.
+    #[test]
+    fn blocks_of_queries_add_up() {
+        let (s, count) = (2 * QUERIES + 5, 3);
+        let matrix = |a: f64, rows: usize, cols: usize| {
+            Matrix::<f64>::from_vec(rows, cols, wave(rows * cols, a, 1.1))
+        };
+        let relative = Relative {
+            key: Some(matrix(4.0, 12, HIDDEN)),
+            query: Some(matrix(5.0, 12, HIDDEN)),
+            buckets: crate::ops::relative::Buckets {
+                span: 6,
+                logarithmic: Some(12),
+            },
+        };
+        let (x, x0) = (matrix(1.0, s, 3 * HIDDEN), matrix(7.7, s, 3 * HIDDEN));
+        let m_ctx = matrix(3.0, s, HIDDEN);
+        let starts = [0, s];
+        let run = |wanted: Wanted<'_>, m_ctx: &Matrix<f64>| {
+            let of = |x: &Matrix<f64>| forward(x.view(), &starts, HEADS, Some(&relative), wanted);
+            let ((ctx, heads), (_, heads0)) = (of(&x), of(&x0));
+            let passes = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass {
+                qkv: qkv.view(),
+                heads,
+            });
+            let pairs = Pairs {
+                passes,
+                product: [0, 1],
+                softmax: [0, 1],
+            };
+            let sink = |_, _| Edges::new(s);
+            let (relative, starts) = (Some(&relative), &starts);
+            let found = multiplier(&pairs, starts, HEADS, relative, m_ctx, wanted, sink);
+            (ctx, found)
+        };
+        let (ctx, (m_qkv, edges)) = run(None, &m_ctx);
+        let mut sum = Matrix::<f64>::zeros(s, 3 * HIDDEN);
+        for first in 0..count {
+            let some: Vec<usize> = (first..s).step_by(count).collect();
+            assert!(some.len() < QUERIES);
+            let wanted = [some.clone()];
+            let (own_ctx, (own, own_edges)) = run(Some(&wanted), &picked(m_ctx.view(), &some));
+            crate::ops::sum::forward(&mut sum, &own);
+            for (at, &i) in some.iter().enumerate() {
+                assert_eq!(own_ctx.row(at), ctx.row(i));
+                for (own, all) in own_edges.iter().zip(&edges) {
+                    assert_eq!(own.pattern.row(i), all.pattern.row(i));
+                    assert_eq!(own.content.row(i), all.content.row(i));
+                }
+            }
+        }
+        near("m_qkv", sum.data(), m_qkv.data(), 1e-12);
     }
 
     /// The same added to every value, of input and reference, moves no pattern and no content.
