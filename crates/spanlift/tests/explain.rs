@@ -15,6 +15,7 @@ use spanlift::attribute::rules::{GRADIENT, REVEAL_CANCEL};
 use spanlift::attribute::{KeepEdges, Reference, ReferenceError};
 use spanlift::check::{DRAWS, Verdict, WORDS};
 use spanlift::checkpoint::Source;
+use spanlift::ops::Matrix;
 use spanlift::{ExplainError, Explained, Explainer, Item, Options};
 use spanlift_explanation::{Explanation, Part, TargetKind};
 
@@ -178,6 +179,10 @@ fn top_edges_are_the_strongest_of_all() {
     assert_eq!(got.explanation.top_edges.len(), 200);
     for (edge, want) in got.explanation.top_edges.iter().zip(all) {
         assert!((f64::from(edge.pattern + edge.content).abs() - want).abs() < 1e-6);
+        let of = &got.edges.as_ref().unwrap()[edge.layer - 1][edge.head - 1];
+        let at = |edges: &Matrix<f64>| edges.row(edge.query)[edge.key] as f32;
+        let place = (at(&of.pattern), at(&of.content));
+        assert_eq!((edge.pattern, edge.content), place, "{edge:?}");
     }
     for heads in &got.attention {
         for row in heads
@@ -195,6 +200,27 @@ fn top_edges_are_the_strongest_of_all() {
     assert!(
         none.explanation.top_edges.is_empty() && none.edges.is_none() && none.attention.is_empty()
     );
+}
+
+/// Layers made again give the same numbers; attention that was asked for is there all the same.
+#[test]
+fn a_lean_run_explains_the_same() {
+    let of = |lean: bool, attention: bool| {
+        explain(&Options {
+            lean,
+            attention,
+            ..Options::default()
+        })
+        .unwrap()
+    };
+    let want = of(false, true);
+    assert_eq!(want.attention.len(), want.explanation.model.layers);
+    for attention in [false, true] {
+        let got = of(true, attention);
+        assert_eq!(got.explanation, want.explanation);
+        let kept = if attention { &want.attention[..] } else { &[] };
+        assert_eq!(got.attention, kept);
+    }
 }
 
 #[test]
@@ -465,6 +491,7 @@ fn a_batch_gives_what_each_gives_alone_and_an_error_stays_its_own() {
     ];
     let options = Options {
         preset: REVEAL_CANCEL,
+        attention: true,
         ..Options::default()
     };
     let together = explainer.explain_batch(&items, &options);
@@ -473,6 +500,14 @@ fn a_batch_gives_what_each_gives_alone_and_an_error_stays_its_own() {
         let alone = explainer.explain(item.question, item.passage, &options);
         match (together, alone) {
             (Ok(a), Ok(b)) => {
+                let heads = |explained: &Explained<f64>| explained.attention.concat();
+                for (a, b) in heads(&a).iter().zip(&heads(&b)) {
+                    assert_eq!((a.rows(), a.cols()), (b.rows(), b.cols()));
+                    for (a, b) in a.data().iter().zip(b.data()) {
+                        assert!((a - b).abs() < 1e-9, "{a} {b}");
+                    }
+                }
+                assert_eq!(heads(&a).len(), heads(&b).len());
                 let (a, b) = (a.explanation, b.explanation);
                 assert_eq!((&a.tokens, &a.answer.text), (&b.tokens, &b.answer.text));
                 for (a, b) in a.layers.iter().zip(&b.layers) {

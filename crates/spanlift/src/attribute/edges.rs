@@ -217,4 +217,27 @@ mod tests {
         assert_eq!(strongest_in(&edges, 0, 0, 5000).len(), s * s);
         assert!(strongest_in(&edges, 0, 0, 0).is_empty());
     }
+
+    /// Some queries at a time keep their places, and an edge that is stronger by a digit of f32 takes the other's.
+    #[test]
+    fn queries_keep_their_places_and_the_floor_loses_no_edge() {
+        let place = Place {
+            layer: 0,
+            sequence: 0,
+            head: 0,
+        };
+        let mut found = FoundEdges::new(place, 9, KeepEdges::Strongest, 1);
+        let stronger = 1.0_f32 + 4.0 * f32::EPSILON;
+        let mut take = |queries: &[usize], pattern: &[f32]| {
+            let pattern = Matrix::from_vec(queries.len(), 2, pattern.to_vec());
+            let content = Matrix::zeros(queries.len(), 2);
+            found.take(queries, &pattern, &content);
+        };
+        take(&[2, 3], &[0.5, 0.25, 0.125, 1.0]);
+        take(&[5, 7], &[0.0, 0.5, -stronger, 0.5]);
+        let (edges, all) = found.finish();
+        assert!(all.is_none());
+        let places: Vec<_> = edges.iter().map(|e| (e.query, e.key, e.pattern)).collect();
+        assert_eq!(places, [(7, 0, -f64::from(stronger))]);
+    }
 }

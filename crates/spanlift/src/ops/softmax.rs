@@ -245,6 +245,24 @@ mod tests {
         assert!((through - whole).abs() < 2e-6, "{through} {whole}");
     }
 
+    /// To the last digits on both sides of the change from the series to the quotient.
+    #[test]
+    fn the_log_mean_keeps_its_digits() {
+        for step in [0.0, 1e-9, 1e-3, 0.3, 0.7, 0.99, 0.999, 1.001, 4.0] {
+            for d in [step, -step] {
+                let (p0, log_p0) = (0.017_f64, 0.017_f64.ln());
+                let (p, log_p) = ((log_p0 + d).exp(), log_p0 + d);
+                let want = if d == 0.0 { p0 } else { p0 * d.exp_m1() / d };
+                let got = log_mean(p, log_p, p0, log_p0);
+                assert!((got / want - 1.0).abs() < 5e-15, "{d}: {got} {want}");
+                let narrow = |x: f64| x as f32;
+                let got = log_mean(narrow(p), narrow(log_p), narrow(p0), narrow(log_p0));
+                let off = f64::from(got) / want - 1.0;
+                assert!(off.abs() < 1e-6, "f32 {d}: {got} {want}");
+            }
+        }
+    }
+
     #[test]
     fn shares_out_the_whole_change_of_the_probabilities() {
         let (s, s0, m) = rows(40, 4.0, 2.5);
