@@ -1,4 +1,4 @@
-//! From two traces to scores: targets, references, rules, one walk, and the audit of its sums.
+//! From two passes to scores: targets, references, rules, one walk, and the audit of its sums.
 
 mod edges;
 mod reference;

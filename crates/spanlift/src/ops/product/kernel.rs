@@ -197,17 +197,17 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
             let mut row = 0;
             while row < job.rows {
                 let left = job.rows - row;
-                // SAFETY: the three lie inside A, B and Y, by the job's shapes.
-                let (a, b, y) = unsafe {
+                // Inside A, B and Y, by the job's shapes; where the inner dimension is empty nobody reads there.
+                let (a, b, y) = {
                     let [row_step, step] = if ALONG {
                         [job.a_stride, 1]
                     } else {
                         [1, job.a_stride]
                     };
-                    let a = job.a.add(row * row_step + from * step);
-                    let b = job.b.add((panel * job.inner + from) * T::PANEL);
-                    let y = job.y.add(row * job.y_stride);
-                    (a, b.add(col % T::PANEL), y.add(col))
+                    let a = job.a.wrapping_add(row * row_step + from * step);
+                    let b = job.b.wrapping_add((panel * job.inner + from) * T::PANEL);
+                    let y = job.y.wrapping_add(row * job.y_stride);
+                    (a, b.wrapping_add(col % T::PANEL), y.wrapping_add(col))
                 };
                 let part = Part {
                     inner,
