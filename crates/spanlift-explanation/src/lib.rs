@@ -34,7 +34,7 @@ pub use document::{
 pub use invalid::Invalid;
 pub use invalid_windows::InvalidWindows;
 pub use json::{FORMAT, ReadError, VERSION, WindowsWriter, WriteError};
-pub use words::{Characters, NO_TEXT, Texts, Word, is_blank, words};
+pub use words::{Characters, NO_TEXT, Texts, Word, is_blank, words, words_of};
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub struct Explanation {
     pub tokens: Vec<Token>,
     /// What was explained: a number linear in the logits.
     pub target: Target,
-    /// The cuts: the input of each encoder layer, then `output`; L+1 of them.
+    /// The cuts: the input of each encoder layer, then `output`; L+1 of them, or as [`Method::scope`] says.
     pub layers: Vec<LayerScores>,
     /// Scores at the word embeddings, before position and segment are added; (S).
     pub word_score: Vec<f32>,
@@ -108,16 +108,44 @@ pub struct ModelInfo {
 /// How the scores were made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Method {
-    /// `deeplift`.
+    /// `deeplift`, `gradient-x-input`, `integrated-gradients`, `lrp`, `occlusion`, `attention`, `rollout` or `random`.
     pub name: String,
-    /// `rescale` or `reveal-cancel`.
+    /// Which form of the method: for `deeplift` `rescale` or `reveal-cancel`.
     pub rule: String,
-    /// What the input was compared with: `mask`, `pad`, `unk`, `zero`, `mean`, `passage`, `question`, `tokens`.
+    /// What the input was compared with: `mask`, `pad`, `unk`, `zero`, `mean`, `passage`, `question`, `tokens`; `none` where
+    /// the method compares with nothing, and [`Target::reference_value`] is 0.
     pub reference: String,
-    /// How many references were averaged.
+    /// How many references were averaged; 0 for `none`.
     pub references: usize,
-    /// The rule of each kind of operation.
+    /// The rule of each kind of operation, where the method is a walk through them.
     pub rules: BTreeMap<String, String>,
+    /// What else was chosen: points of a path, what is occluded, a seed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// Whether the method makes every cut add up to [`Target::delta`] but for rounding. Where it does not, the errors say how
+    /// far its scores are from that; they are never rescaled.
+    #[serde(default = "yes")]
+    pub complete: bool,
+    /// What has scores.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a method gives scores to; the lists of what has none are empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The words, every cut, and the blocks inside each layer.
+    #[default]
+    All,
+    /// The words and every cut: no heads, no feed-forward blocks, no edges.
+    Cuts,
+    /// The words alone.
+    Words,
 }
 
 /// The part of the passage that fits the model together with the question.

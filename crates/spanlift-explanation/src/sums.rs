@@ -52,7 +52,7 @@ impl Explanation {
                 [(&sum, layer.sum), (&error, layer.error)],
             )?;
         }
-        for l in 0..self.model.layers {
+        for l in 0..self.mlp.len() {
             self.block(l, &mut worst)?;
         }
         self.claim(&worst)

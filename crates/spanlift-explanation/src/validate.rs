@@ -1,12 +1,12 @@
 //! Checks an [`Explanation`] once, at the border: afterwards every index, offset and length in it holds.
 //!
-//! With S tokens, L layers and A heads: every list has its length, every index points into its list, every
+//! With S tokens, L layers and A heads: every list has its length (none where the method's scope leaves it out), every index points into its list, every
 //! pair of offsets slices its text, the answer and the candidates are slices of the passage, the tokens are
 //! `[CLS] question [SEP] passage [SEP]`, the cuts are named `1`..`L`, `output`, and every number is finite.
 
 use std::fmt::Display;
 
-use crate::{Answer, Characters, Explanation, FORMAT, Invalid, Part, Token, VERSION};
+use crate::{Answer, Characters, Explanation, FORMAT, Invalid, Part, Scope, Token, VERSION};
 
 impl Explanation {
     /// Checks every length, index, offset, name and number.
@@ -27,15 +27,20 @@ impl Explanation {
         self.candidates(&passage)?;
         self.token_offsets(&passage)?;
         self.target()?;
-        self.layers(layers, tokens)?;
+        let (cuts, blocks) = match self.method.scope {
+            Scope::All => (layers.saturating_add(1), layers),
+            Scope::Cuts => (layers.saturating_add(1), 0),
+            Scope::Words => (0, 0),
+        };
+        self.layers(layers, cuts, tokens)?;
         finite_list("word_score", &self.word_score, tokens)?;
         finite("word_sum", self.word_sum)?;
         finite("word_error", self.word_error)?;
-        self.heads(layers, heads, tokens)?;
-        finite_list("mlp", &self.mlp, layers)?;
-        finite_list("mlp_residual", &self.mlp_residual, layers)?;
-        finite_list("mlp_error", &self.mlp_error, layers)?;
-        self.edges(layers, heads, tokens)?;
+        self.heads(blocks, heads, tokens)?;
+        finite_list("mlp", &self.mlp, blocks)?;
+        finite_list("mlp_residual", &self.mlp_residual, blocks)?;
+        finite_list("mlp_error", &self.mlp_error, blocks)?;
+        self.edges(blocks, heads, tokens)?;
         finite("completeness.bound", self.completeness.bound)?;
         finite("completeness.worst", self.completeness.worst)
     }
@@ -132,8 +137,8 @@ impl Explanation {
         finite("target.delta", target.delta)
     }
 
-    fn layers(&self, layers: usize, tokens: usize) -> Result<(), Invalid> {
-        length("layers", layers.saturating_add(1), self.layers.len())?;
+    fn layers(&self, layers: usize, cuts: usize, tokens: usize) -> Result<(), Invalid> {
+        length("layers", cuts, self.layers.len())?;
         for (i, layer) in self.layers.iter().enumerate() {
             let name = if i == layers {
                 "output".to_owned()

@@ -83,12 +83,17 @@ impl Word {
 /// The words of the explained window, in order; their token ranges follow each other and cover all tokens.
 #[must_use]
 pub fn words(explanation: &Explanation) -> Vec<Word> {
-    let texts = Texts::new(explanation);
+    words_of(&Texts::new(explanation), &explanation.tokens)
+}
+
+/// The words that these tokens of the texts make.
+#[must_use]
+pub fn words_of(texts: &Texts<'_>, tokens: &[Token]) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
-    for (i, token) in explanation.tokens.iter().enumerate() {
+    for (i, token) in tokens.iter().enumerate() {
         let (start, end) = texts.span(token).unzip();
         if let Some(word) = words.last_mut()
-            && let Some(before) = explanation.tokens.get(word.tokens.end - 1)
+            && let Some(before) = tokens.get(word.tokens.end - 1)
             && texts.continues(word, before, token)
         {
             word.tokens.end = i + 1;
@@ -125,10 +130,20 @@ impl<'a> Texts<'a> {
     /// Counts the characters of both.
     #[must_use]
     pub fn new(explanation: &'a Explanation) -> Self {
+        Self::of_parts(
+            &explanation.question,
+            &explanation.passage,
+            &explanation.model.family,
+        )
+    }
+
+    /// The same of texts that have no explanation yet; `family` as in [`ModelInfo`](crate::ModelInfo).
+    #[must_use]
+    pub fn of_parts(question: &'a str, passage: &'a str, family: &str) -> Self {
         Self {
-            question: Characters::new(&explanation.question),
-            passage: Characters::new(&explanation.passage),
-            marks: Marks::of(&explanation.model.family),
+            question: Characters::new(question),
+            passage: Characters::new(passage),
+            marks: Marks::of(family),
         }
     }
 

@@ -27,7 +27,7 @@ fn one_line_a_field_and_an_entry() {
         lines.contains(&r#"  {"text":"[CLS]","id":101,"part":"special","start":null,"end":null},"#)
     );
     assert!(lines.contains(
-        &r#""method":{"name":"deeplift","rule":"rescale","reference":"mask","references":1,"rules":{"gelu":"rescale"}},"#
+        &r#""method":{"name":"deeplift","rule":"rescale","reference":"mask","references":1,"rules":{"gelu":"rescale"},"complete":true,"scope":"all"},"#
     ));
     // 21 fields and two braces; one candidate, seven tokens, three layers, one edge.
     assert_eq!(lines.len(), 21 + 2 + 1 + 7 + 3 + 1);

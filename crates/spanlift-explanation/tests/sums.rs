@@ -5,7 +5,7 @@
 mod common;
 
 use common::cafe;
-use spanlift_explanation::{Explanation, Invalid};
+use spanlift_explanation::{Explanation, HeadScores, Invalid, Scope};
 
 /// Every number different from zero, and every sum worked out by hand: Δt is 2.
 fn adds_up() -> Explanation {
@@ -53,6 +53,34 @@ fn sums_of_the_scores_pass() {
     (layer.sum, layer.error) = (2.5, 0.5);
     (open.completeness.worst, open.completeness.holds) = (0.5 / 3.5, false);
     open.check_sums().unwrap();
+}
+
+/// Scores of the words alone are held against their own sum, and a method that promises no sum against what it states.
+#[test]
+fn words_alone_are_added_up_too() {
+    let mut words = adds_up();
+    let method = &mut words.method;
+    (method.scope, method.complete) = (Scope::Words, false);
+    words.layers.clear();
+    words.heads = HeadScores {
+        score: vec![],
+        by_token: vec![],
+        residual: vec![],
+        error: vec![],
+    };
+    (words.mlp, words.mlp_residual, words.mlp_error) = (vec![], vec![], vec![]);
+    words.top_edges.clear();
+    words.word_score[0] = 2.5;
+    (words.word_sum, words.word_error) = (3.5, 1.5);
+    let completeness = &mut words.completeness;
+    (completeness.worst, completeness.holds) = (1.5 / 4.5, false);
+    words.check_sums().unwrap();
+    words.word_score[0] = 2.0;
+    let error = words.check_sums().unwrap_err().to_string();
+    assert!(error.starts_with("word_sum: "), "{error}");
+    (words.word_score[0], words.completeness.holds) = (2.5, true);
+    let error = words.check_sums().unwrap_err().to_string();
+    assert!(error.starts_with("completeness.holds: "), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{cafe, piece, special, zeros};
-use spanlift_explanation::{Explanation, Invalid, Part, Token};
+use spanlift_explanation::{Explanation, HeadScores, Invalid, Part, Scope, Token};
 
 type Spoil = fn(&mut Explanation);
 
@@ -60,6 +60,68 @@ fn a_list_of_another_length() {
         };
         assert_eq!((field.as_str(), expected), (place, length));
     }
+}
+
+/// What a method gives no scores to has none, and nothing is left of it.
+#[test]
+fn lists_outside_the_scope_are_empty() {
+    fn without_blocks(e: &mut Explanation) {
+        e.method.scope = Scope::Cuts;
+        e.heads = HeadScores {
+            score: vec![],
+            by_token: vec![],
+            residual: vec![],
+            error: vec![],
+        };
+        (e.mlp, e.mlp_residual, e.mlp_error) = (vec![], vec![], vec![]);
+        e.top_edges = vec![];
+    }
+    fn words_alone(e: &mut Explanation) {
+        without_blocks(e);
+        e.method.scope = Scope::Words;
+        e.layers = vec![];
+    }
+    for narrow in [without_blocks, words_alone] {
+        let mut explanation = cafe();
+        narrow(&mut explanation);
+        explanation.validate().unwrap();
+        let again = Explanation::from_json(&explanation.to_json().unwrap()).unwrap();
+        assert_eq!(again, explanation);
+    }
+    type Case = (&'static str, usize, usize, Spoil);
+    let cases: [Case; 5] = [
+        ("layers", 0, 3, |e| e.method.scope = Scope::Words),
+        ("heads.score", 0, 2, |e| e.method.scope = Scope::Cuts),
+        ("mlp", 0, 2, |e| {
+            let mlp = e.mlp.clone();
+            without_blocks(e);
+            e.mlp = mlp;
+        }),
+        ("layers", 3, 0, |e| {
+            words_alone(e);
+            e.method.scope = Scope::Cuts;
+        }),
+        ("heads.score", 2, 0, |e| {
+            without_blocks(e);
+            e.method.scope = Scope::All;
+        }),
+    ];
+    for (place, expected, got, spoil) in cases {
+        let field = place.to_owned();
+        let want = Invalid::Length {
+            field,
+            expected,
+            got,
+        };
+        assert_eq!(fault(spoil), want);
+    }
+    // An edge is one of a layer's heads.
+    let edge = fault(|e| {
+        let edges = e.top_edges.clone();
+        without_blocks(e);
+        e.top_edges = edges;
+    });
+    assert!(matches!(edge, Invalid::Index { ref field, .. } if field == "top_edges[0].layer"));
 }
 
 #[test]

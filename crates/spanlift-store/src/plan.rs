@@ -305,6 +305,9 @@ impl Plan {
                 ("method", info.name.clone()),
                 ("--rule", info.rule.clone()),
                 ("rules", format!("{:?}", info.rules)),
+                ("settings", format!("{:?}", info.settings)),
+                ("complete", info.complete.to_string()),
+                ("scope", format!("{:?}", info.scope)),
                 ("--reference", info.reference.clone()),
                 ("references", info.references.to_string()),
                 ("--target", target.trim_matches('"').to_owned()),
@@ -444,6 +447,7 @@ mod tests {
                 serde_json::Value::Bool(it) => (!it).into(),
                 serde_json::Value::Number(it) => (it.as_f64().unwrap() as u64 + 1).into(),
                 serde_json::Value::String(it) if it == "span" => "margin".into(),
+                serde_json::Value::String(it) if it == "all" => "words".into(),
                 serde_json::Value::String(it) => format!("x{it}").into(),
                 serde_json::Value::Array(_) => serde_json::json!([]),
                 serde_json::Value::Object(_) => unreachable!(),
@@ -480,7 +484,7 @@ mod tests {
         ];
         same.sort();
         assert_eq!(same, expected);
-        assert_eq!(other.len(), 19, "{other:?}");
+        assert_eq!(other.len(), 21, "{other:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use spanlift_explanation::{
     Answer, Candidate, Completeness, Edge, Explanation, FORMAT, HeadScores, LayerScores, Method,
-    ModelInfo, Part, Target, TargetKind, Token, VERSION, Versus, Window,
+    ModelInfo, Part, Scope, Target, TargetKind, Token, VERSION, Versus, Window,
 };
 
 pub fn special(text: &str) -> Token {
@@ -68,6 +68,9 @@ pub fn zeros(
             reference: "mask".to_owned(),
             references: 1,
             rules: BTreeMap::from([("gelu".to_owned(), "rescale".to_owned())]),
+            settings: BTreeMap::new(),
+            complete: true,
+            scope: Scope::All,
         },
         question: question.to_owned(),
         passage: passage.to_owned(),
