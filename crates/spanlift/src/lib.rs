@@ -49,6 +49,7 @@ pub mod check;
 pub mod checkpoint;
 pub mod encode;
 mod explain;
+pub mod methods;
 pub mod model;
 pub mod ops;
 

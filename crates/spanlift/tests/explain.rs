@@ -536,7 +536,7 @@ fn the_gradient_preset_says_that_its_sums_do_not_hold() {
             got.method.name.as_str(),
             got.method.rules["softmax"].as_str()
         ),
-        ("gradient", "gradient")
+        ("gradient-x-input", "gradient")
     );
     assert!(!got.completeness.holds && got.completeness.worst > 1e-3);
 }

@@ -112,7 +112,7 @@ pub const REVEAL_CANCEL: Preset = Preset {
 
 /// The derivative at the input: m·Δx is Gradient × Input against the reference, and adds up only to first order.
 pub const GRADIENT: Preset = Preset {
-    method: "gradient",
+    method: "gradient-x-input",
     name: "gradient",
     rules: Rules {
         activation: ActivationRule::Gradient,

@@ -215,7 +215,8 @@ impl<T: Real> Attribution<T> {
         self.top_edges = strongest_of(edges, TOP_EDGES);
     }
 
-    fn contributions(&mut self) -> impl Iterator<Item = &mut Contribution> {
+    /// Every token's contributions at every cut and block.
+    pub(crate) fn contributions(&mut self) -> impl Iterator<Item = &mut Contribution> {
         let rows = self
             .cuts
             .iter_mut()

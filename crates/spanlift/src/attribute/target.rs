@@ -56,7 +56,7 @@ impl Target {
     }
 
     /// (token, u, v) of each position that has a part.
-    fn terms(self) -> Vec<(usize, f64, f64)> {
+    pub(crate) fn terms(self) -> Vec<(usize, f64, f64)> {
         let both = |span: Span, sign: f64| [(span.start, sign, 0.0), (span.end, 0.0, sign)];
         match self {
             Self::Span(span) => both(span, 1.0).to_vec(),

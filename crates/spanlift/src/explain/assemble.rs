@@ -1,12 +1,13 @@
 //! From an attribution to an [`Explanation`].
 
+use std::collections::BTreeMap;
+
 use spanlift_explanation::{
     Completeness, Edge, Explanation, FORMAT, HeadScores, LayerScores, Method, ModelInfo, VERSION,
 };
 
 use super::choice::Choice;
 use super::{Item, Options};
-use crate::attribute::rules::Preset;
 use crate::attribute::{Attribution, EdgeScore, sum};
 use crate::checkpoint::Checkpoint;
 use crate::encode::Encoding;
@@ -21,6 +22,7 @@ pub(super) fn assemble<T: Real>(
     encoding: &Encoding,
     choice: Choice,
     attribution: &Attribution<T>,
+    settings: BTreeMap<String, String>,
     options: &Options,
 ) -> Explanation {
     let config = &checkpoint.encoder.config;
@@ -60,7 +62,10 @@ pub(super) fn assemble<T: Real>(
         format: FORMAT.to_owned(),
         version: VERSION,
         model: model_info(config),
-        method: options.method(),
+        method: Method {
+            settings,
+            ..options.method()
+        },
         question: item.question.to_owned(),
         passage: item.passage.to_owned(),
         window: encoding.window.clone(),
@@ -127,21 +132,21 @@ impl Options {
     /// The method, as every explanation under these options says.
     #[must_use]
     pub fn method(&self) -> Method {
-        let Preset {
-            method,
-            name,
-            rules,
-            ..
-        } = self.preset;
+        let (method, preset) = (self.method, self.preset);
+        let (reference, references) = if method.compares() {
+            (self.reference.name(), self.reference.count())
+        } else {
+            ("none", 0)
+        };
         Method {
-            name: method.to_owned(),
-            rule: name.to_owned(),
-            reference: self.reference.name().to_owned(),
-            references: self.reference.count(),
-            rules: rules
-                .names()
-                .map(|(op, rule)| (op.to_owned(), rule.to_owned()))
-                .into(),
+            name: method.name(preset).to_owned(),
+            rule: method.rule(preset).to_owned(),
+            reference: reference.to_owned(),
+            references,
+            rules: method.rules(preset),
+            settings: BTreeMap::new(),
+            complete: method.complete(preset),
+            scope: method.scope(),
         }
     }
 }

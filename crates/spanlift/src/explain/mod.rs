@@ -3,6 +3,7 @@
 mod assemble;
 mod choice;
 mod error;
+mod found;
 mod windows;
 
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use crate::attribute::rules::{Preset, RESCALE};
 use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
+use crate::methods::{Found, Method, Passes};
 use crate::model::{Layout, Trace, forward, forward_lean};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
@@ -45,7 +47,9 @@ pub struct Options {
     pub versus: Option<String>,
     /// The answer to explain in place of the model's own: a text of the passage; empty for no answer.
     pub answer: Option<String>,
-    /// The rules of the walk.
+    /// How the scores are made.
+    pub method: Method,
+    /// The rules of the walk, for [`Method::Walk`].
     pub preset: Preset,
     /// How much of the edges is kept.
     pub edges: KeepEdges,
@@ -64,6 +68,7 @@ impl Default for Options {
             target: TargetKind::Span,
             versus: None,
             answer: None,
+            method: Method::Walk,
             preset: RESCALE,
             edges: KeepEdges::Strongest,
             attention: false,
@@ -83,6 +88,8 @@ pub struct Explained<T> {
     pub edges: Option<Vec<Vec<Edges<T>>>>,
     /// What was explained, with its tokens.
     pub target: Target,
+    /// What the scores cost.
+    pub passes: Passes,
     /// The explained window.
     pub encoding: Encoding,
     /// The longest answer, in tokens, that is whole in some window wherever it stands in the passage.
@@ -283,7 +290,7 @@ impl<T: Real> Explainer<T> {
         Ok(ready)
     }
 
-    /// At least one, so that an empty list of references is an error.
+    /// At least one, so that an empty list of references is an error; none where the method compares with nothing.
     fn add_references(
         &self,
         ready: &mut Ready<'_, T>,
@@ -294,6 +301,9 @@ impl<T: Real> Explainer<T> {
             vocabulary,
             ..
         } = &self.checkpoint;
+        if !options.method.compares() {
+            return Ok(());
+        }
         for r in 0..options.reference.count().max(1) {
             let reference = &options.reference;
             let words = reference.words(r, encoder, vocabulary, &ready.encoding)?;
@@ -312,9 +322,13 @@ impl<T: Real> Explainer<T> {
             .collect();
         // The inputs, and behind them the references: the first of each, where there are several.
         let words = embedding::words(&encoder.embeddings, &ids);
-        let first = ready.iter().map(|item| &item.references[0]);
-        let words = stack(std::iter::once(&words).chain(first), words.cols());
-        let input = self.forward(&layout.twice(), words, options);
+        let input = if options.method.compares() {
+            let first = ready.iter().map(|item| &item.references[0]);
+            let words = stack(std::iter::once(&words).chain(first), words.cols());
+            self.forward(&layout.twice(), words, options)
+        } else {
+            self.forward(&layout, words, options)
+        };
         let mut placed: Placed<T> = Vec::with_capacity(ready.len());
         for (b, item) in ready.iter_mut().enumerate() {
             if item.choice.is_some() {
@@ -337,9 +351,14 @@ impl<T: Real> Explainer<T> {
             None => Target::Span(Span::NULL),
         };
         let targets: Vec<Target> = ready.iter().map(target).collect();
-        let found = self.walk(&ready, &layout, &input, &targets, options);
-        for (b, (item, mut attribution)) in ready.into_iter().zip(found).enumerate() {
+        let found = self.found(&ready, &layout, &input, &targets, options);
+        for (b, (item, found)) in ready.into_iter().zip(found).enumerate() {
             let Some(choice) = item.choice else { continue };
+            let Found {
+                mut attribution,
+                passes,
+                settings,
+            } = found;
             if !attribution.is_finite() {
                 let (what, precision) = ("scores", T::NAME);
                 placed.push((item.at, Err(ExplainError::NotFinite { what, precision })));
@@ -368,6 +387,7 @@ impl<T: Real> Explainer<T> {
                 &encoding,
                 choice,
                 &attribution,
+                settings,
                 options,
             );
             placed.push((
@@ -377,6 +397,7 @@ impl<T: Real> Explainer<T> {
                     attention,
                     edges,
                     target,
+                    passes,
                     encoding,
                     longest_whole: windows.longest_whole(),
                 }),
@@ -388,7 +409,7 @@ impl<T: Real> Explainer<T> {
 
     fn forward(&self, layout: &Layout, words: Matrix<T>, options: &Options) -> Trace<T> {
         let encoder = &self.checkpoint.encoder;
-        if options.lean && !options.attention {
+        if options.lean && !options.attention && options.method == Method::Walk {
             forward_lean(encoder, layout, words)
         } else {
             forward(encoder, layout, words)

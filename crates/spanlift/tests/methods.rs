@@ -1,0 +1,714 @@
+//! The methods beside DeepLIFT, each held against its definition written out plainly, and all of them against a model whose
+//! truth is known.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are not seen as tests"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use spanlift::attribute::rules::{GRADIENT, REVEAL_CANCEL};
+use spanlift::attribute::{KeepEdges, Reference, Target};
+use spanlift::checkpoint::Source;
+use spanlift::methods::attention::Flow;
+use spanlift::methods::integrated::{self, Nodes, Path as Points, Steps};
+use spanlift::methods::occlusion::Unit;
+use spanlift::methods::{Method, Passes};
+use spanlift::model::{Layout, Norm, logits};
+use spanlift::ops::{Matrix, embedding};
+use spanlift::{Explained, Explainer, Item, Options};
+use spanlift_explanation::{Explanation, Scope, TargetKind, words};
+
+const QUESTION: &str = "who moved the bridge ?";
+const PASSAGE: &str = "the mayor moved the old bridges to the harbour .";
+const OTHER: &str = "the keeper painted the tower . the mayor opened the school in 1901 .";
+
+fn folder(model: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/oracle")
+        .join(model)
+}
+
+fn explainer(model: &str) -> Explainer<f64> {
+    Explainer::load(Source::Folder(&folder(model))).unwrap()
+}
+
+fn with(method: Method) -> Options {
+    Options {
+        method,
+        ..Options::default()
+    }
+}
+
+fn gradient() -> Options {
+    Options {
+        preset: GRADIENT,
+        ..Options::default()
+    }
+}
+
+fn integrated(steps: Steps) -> Options {
+    with(Method::IntegratedGradients(Points {
+        nodes: Nodes::GaussLegendre,
+        steps,
+    }))
+}
+
+/// Every method, DeepLIFT first.
+fn all() -> Vec<Options> {
+    vec![
+        Options::default(),
+        Options {
+            preset: REVEAL_CANCEL,
+            ..Options::default()
+        },
+        gradient(),
+        integrated(Steps::Fixed(8)),
+        integrated(Steps::Auto {
+            bound: integrated::BOUND,
+        }),
+        with(Method::Occlusion(Unit::Token)),
+        with(Method::Occlusion(Unit::Word)),
+        with(Method::Occlusion(Unit::Window(3))),
+        with(Method::Attention(Flow::Raw)),
+        with(Method::Attention(Flow::Rollout)),
+        with(Method::Random(7)),
+    ]
+}
+
+fn explained(explainer: &Explainer<f64>, options: &Options) -> Explained<f64> {
+    let explained = explainer.explain(QUESTION, PASSAGE, options).unwrap();
+    explained.explanation.check_sums().unwrap();
+    explained
+}
+
+/// The word embeddings of an input and of its reference.
+fn embedded(
+    explainer: &Explainer<f64>,
+    of: &Explained<f64>,
+    reference: &Reference,
+) -> [Matrix<f64>; 2] {
+    let checkpoint = explainer.checkpoint();
+    let encoder = &checkpoint.encoder;
+    let words = reference.words(0, encoder, &checkpoint.vocabulary, &of.encoding);
+    [
+        embedding::words(&encoder.embeddings, &of.encoding.ids),
+        words.unwrap(),
+    ]
+}
+
+/// The target on word embeddings.
+fn value(explainer: &Explainer<f64>, of: &Explained<f64>, words: Matrix<f64>) -> f64 {
+    let layout = Layout::new([&of.encoding.segments[..]]);
+    let logits = logits(&explainer.checkpoint().encoder, &layout, words);
+    of.target.value(&logits, 0)
+}
+
+/// x + a·(y − z), each row i times `of(i)`.
+fn moved(
+    x: &Matrix<f64>,
+    y: &Matrix<f64>,
+    z: &Matrix<f64>,
+    of: impl Fn(usize) -> f64,
+) -> Matrix<f64> {
+    let mut moved = x.clone();
+    for i in 0..x.rows() {
+        for (k, m) in moved.row_mut(i).iter_mut().enumerate() {
+            *m += of(i) * (y.row(i)[k] - z.row(i)[k]);
+        }
+    }
+    moved
+}
+
+/// ⟨∂t/∂x_i at `at`, Δx_i⟩ of each token by central differences.
+fn slopes(
+    explainer: &Explainer<f64>,
+    of: &Explained<f64>,
+    at: &Matrix<f64>,
+    [x, x0]: &[Matrix<f64>; 2],
+) -> Vec<f64> {
+    let step = 1e-5;
+    let along = |i: usize, step: f64| {
+        let words = moved(at, x, x0, |row| if row == i { step } else { 0.0 });
+        value(explainer, of, words)
+    };
+    (0..x.rows())
+        .map(|i| (along(i, step) - along(i, -step)) / (2.0 * step))
+        .collect()
+}
+
+fn near(got: &[f32], want: &[f64], bound: f64, what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    let scale = want.iter().fold(1.0_f64, |top, x| top.max(x.abs()));
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        let off = (f64::from(*got) - want).abs();
+        assert!(off <= bound * scale, "{what}, token {i}: {got} {want}");
+    }
+}
+
+#[test]
+fn gradient_x_input_is_the_slope_at_the_input() {
+    let explainer = explainer("four-layers");
+    let got = explained(&explainer, &gradient());
+    let method = &got.explanation.method;
+    assert_eq!(method.name, "gradient-x-input");
+    assert_eq!((method.complete, method.scope), (false, Scope::All));
+    assert_eq!(
+        got.passes,
+        Passes {
+            forward: 2,
+            backward: 1
+        }
+    );
+    let ends = embedded(&explainer, &got, &Reference::Mask);
+    let want = slopes(&explainer, &got, &ends[0], &ends);
+    near(&got.explanation.word_score, &want, 1e-6, "words");
+    // It promises no sum, and this model's is far off.
+    assert!(!got.explanation.completeness.holds);
+    assert!(got.explanation.word_error.abs() > 1e-2);
+}
+
+/// By the definition: the mean slope over the path, at 200 middles of equal parts.
+#[test]
+fn integrated_gradients_is_the_mean_slope_along_the_path() {
+    let explainer = explainer("four-layers");
+    let many = 200;
+    for nodes in [Nodes::GaussLegendre, Nodes::Riemann] {
+        let path = Points {
+            nodes,
+            steps: Steps::Fixed(many),
+        };
+        let got = explained(&explainer, &with(Method::IntegratedGradients(path)));
+        let ends = embedded(&explainer, &got, &Reference::Mask);
+        let mut want = vec![0.0; got.encoding.ids.len()];
+        for k in 0..many {
+            let alpha = (k as f64 + 0.5) / many as f64;
+            let at = moved(&ends[1], &ends[0], &ends[1], |_| alpha);
+            for (want, slope) in want.iter_mut().zip(slopes(&explainer, &got, &at, &ends)) {
+                *want += slope / many as f64;
+            }
+        }
+        let e = &got.explanation;
+        let bound = if nodes == Nodes::Riemann { 1e-7 } else { 1e-4 };
+        near(&e.word_score, &want, bound, nodes.name());
+        // Position, segment and LayerNorm mix no tokens: at layer 1 each token keeps its share, by the path's own steps.
+        let words: Vec<f64> = e.word_score.iter().map(|&x| f64::from(x)).collect();
+        near(&e.layers[0].score, &words, 1e-3, "layer 1");
+        assert_eq!(e.method.rule, nodes.name());
+        assert_eq!(e.method.settings["points"], "200");
+        assert!(e.top_edges.is_empty());
+    }
+}
+
+#[test]
+fn integrated_gradients_adds_up_as_the_points_grow_many() {
+    for (model, bound) in [
+        ("four-layers", 1e-6),
+        ("two-layers", 1e-6),
+        ("deberta-v2", 1e-6),
+    ] {
+        let explainer = explainer(model);
+        let worst = |points: usize| {
+            let got = explained(&explainer, &integrated(Steps::Fixed(points)));
+            let e = got.explanation;
+            let scale: f64 = e.word_score.iter().map(|s| f64::from(s.abs())).sum();
+            (e.word_error.abs() / scale.max(1.0), e.completeness.worst)
+        };
+        let (words, cuts) = worst(300);
+        assert!(words < bound, "{model}: {words}");
+        assert!(cuts < 1e-4, "{model}: {cuts}");
+        // Second order at the cuts: a quarter of the points has sixteen times the error.
+        let (_, coarse) = worst(75);
+        assert!(coarse > 6.0 * cuts, "{model}: {coarse} {cuts}");
+    }
+}
+
+#[test]
+fn auto_takes_as_many_points_as_the_bound_needs() {
+    let explainer = explainer("four-layers");
+    let points = |bound: f64| {
+        let got = explained(&explainer, &integrated(Steps::Auto { bound }));
+        let points: usize = got.explanation.method.settings["points"].parse().unwrap();
+        (points, got.explanation.completeness.worst, got.passes)
+    };
+    let (few, worst, _) = points(1e-2);
+    assert!(worst <= 1e-2, "{worst}");
+    let (more, worst, passes) = points(1e-4);
+    assert!(
+        worst <= 1e-4 && few < more && more < integrated::LAST,
+        "{few} {more}"
+    );
+    // Every try is counted: n + 2 forward, 2n back, for n from the first to the last.
+    let tries = std::iter::successors(Some(integrated::FIRST), |n| Some(2 * n));
+    let tries: Vec<usize> = tries.take_while(|&n| n <= more).collect();
+    let want = Passes {
+        forward: tries.iter().map(|n| n + 2).sum(),
+        backward: tries.iter().map(|n| 2 * n).sum(),
+    };
+    assert_eq!(passes, want);
+    // One step fewer was not enough.
+    let before = explained(&explainer, &integrated(Steps::Fixed(more / 2)));
+    assert!(before.explanation.completeness.worst > 1e-4);
+    // What cannot be reached ends at the last, and says what was reached.
+    let (points, worst, _) = points(1e-12);
+    assert_eq!(points, integrated::LAST);
+    assert!(worst > 1e-12);
+}
+
+/// One forward pass an occluded group, nothing packed.
+#[test]
+fn occlusion_is_what_is_lost_without_the_token() {
+    let explainer = explainer("four-layers");
+    for reference in [Reference::Mask, Reference::Zero] {
+        for unit in [Unit::Token, Unit::Word, Unit::Window(3)] {
+            let options = Options {
+                reference: reference.clone(),
+                ..with(Method::Occlusion(unit))
+            };
+            let got = explained(&explainer, &options);
+            let [x, x0] = embedded(&explainer, &got, &reference);
+            let whole = value(&explainer, &got, x.clone());
+            let n = x.rows();
+            let effect = |group: &[usize]| {
+                let hidden = |i: usize| if group.contains(&i) { -1.0 } else { 0.0 };
+                whole - value(&explainer, &got, moved(&x, &x, &x0, hidden))
+            };
+            let groups: Vec<Vec<usize>> = match unit {
+                Unit::Token => (0..n).map(|i| vec![i]).collect(),
+                Unit::Word => words(&got.explanation)
+                    .into_iter()
+                    .map(|word| word.tokens.collect())
+                    .collect(),
+                Unit::Window(size) => (0..=n - size).map(|i| (i..i + size).collect()).collect(),
+            };
+            let mut want = vec![0.0; n];
+            for (i, want) in want.iter_mut().enumerate() {
+                let differs = |i: usize| x.row(i) != x0.row(i);
+                if !differs(i) {
+                    continue;
+                }
+                let own: Vec<&Vec<usize>> = groups.iter().filter(|g| g.contains(&i)).collect();
+                let share = |group: &&Vec<usize>| {
+                    effect(group) / group.iter().filter(|&&i| differs(i)).count() as f64
+                };
+                *want = own.iter().map(share).sum::<f64>() / own.len() as f64;
+            }
+            near(&got.explanation.word_score, &want, 1e-6, unit_name(unit));
+            let e = &got.explanation;
+            assert_eq!((e.method.scope, e.layers.len()), (Scope::Words, 0));
+            let some = |group: &&Vec<usize>| group.iter().any(|&i| x.row(i) != x0.row(i));
+            let occluded = groups.iter().filter(some).count();
+            assert_eq!(got.passes.forward, occluded + 2);
+            // A word of two tokens is hidden as a whole.
+            let of_two = words(e).into_iter().filter(|word| word.tokens.len() == 2);
+            assert_eq!(of_two.count(), 1);
+        }
+    }
+}
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Token => "token",
+        Unit::Word => "word",
+        Unit::Window(_) => "window",
+    }
+}
+
+/// Matrix products written out, from the probabilities that an Explained keeps.
+#[test]
+fn attention_is_where_the_target_s_tokens_look() {
+    let explainer = explainer("four-layers");
+    for target in [TargetKind::Span, TargetKind::Start, TargetKind::Margin] {
+        let options = |flow| Options {
+            target,
+            attention: true,
+            ..with(Method::Attention(flow))
+        };
+        let raw = explained(&explainer, &options(Flow::Raw));
+        let rollout = explained(&explainer, &options(Flow::Rollout));
+        let n = raw.encoding.ids.len();
+        let looks: Vec<usize> = match raw.target {
+            Target::Span(span) => vec![span.start, span.end],
+            Target::Start(span) => vec![span.start],
+            Target::Margin(span) => vec![span.start, span.end, 0, 0],
+            other => panic!("{other:?}"),
+        };
+        let mean: Vec<Vec<Vec<f64>>> = raw
+            .attention
+            .iter()
+            .map(|heads| {
+                let at = |i: usize, j: usize| {
+                    heads.iter().map(|head| head.row(i)[j]).sum::<f64>() / heads.len() as f64
+                };
+                (0..n).map(|i| (0..n).map(|j| at(i, j)).collect()).collect()
+            })
+            .collect();
+        let from = |product: &[Vec<f64>]| -> Vec<f64> {
+            let at = |j: usize| looks.iter().map(|&i| product[i][j]).sum::<f64>();
+            (0..n).map(|j| at(j) / looks.len() as f64).collect()
+        };
+        let mut product: Vec<Vec<f64>> = (0..n)
+            .map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect())
+            .collect();
+        let layers = mean.len();
+        near(
+            &raw.explanation.layers[layers].score,
+            &from(&product),
+            1e-7,
+            "output",
+        );
+        let mut of_words = vec![0.0; n];
+        for l in (0..layers).rev() {
+            let step = |k: usize, j: usize| 0.5 * (mean[l][k][j] + f64::from(u8::from(k == j)));
+            product = (0..n)
+                .map(|i| {
+                    let at = |j: usize| (0..n).map(|k| product[i][k] * step(k, j)).sum();
+                    (0..n).map(at).collect()
+                })
+                .collect();
+            let own = from(&mean[l]);
+            near(&raw.explanation.layers[l].score, &own, 1e-7, "raw");
+            near(
+                &rollout.explanation.layers[l].score,
+                &from(&product),
+                1e-7,
+                "rollout",
+            );
+            for (sum, own) in of_words.iter_mut().zip(own) {
+                *sum += own / layers as f64;
+            }
+        }
+        near(&raw.explanation.word_score, &of_words, 1e-7, "raw words");
+        near(
+            &rollout.explanation.word_score,
+            &from(&product),
+            1e-7,
+            "rolled words",
+        );
+        for e in [&raw.explanation, &rollout.explanation] {
+            let sum: f64 = e.word_score.iter().map(|&x| f64::from(x)).sum();
+            assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+            assert_eq!(
+                (e.method.reference.as_str(), e.method.references),
+                ("none", 0)
+            );
+            assert_eq!(
+                (e.target.reference_value, e.method.scope),
+                (0.0, Scope::Cuts)
+            );
+        }
+    }
+}
+
+/// Uniform over −1 to 1 and over the tokens; the same for the same question and seed, and for no other.
+#[test]
+fn random_is_random() {
+    let explainer = explainer("two-layers");
+    let scores = |question: &str, seed: u64| {
+        let options = with(Method::Random(seed));
+        let got = explainer.explain(question, PASSAGE, &options).unwrap();
+        got.explanation.check_sums().unwrap();
+        got.explanation.word_score
+    };
+    assert_eq!(scores(QUESTION, 3), scores(QUESTION, 3));
+    let (a, b, c) = (
+        scores(QUESTION, 3),
+        scores(QUESTION, 4),
+        scores("when was the bridge old ?", 3),
+    );
+    assert!(a.iter().zip(&b).all(|(a, b)| a != b));
+    assert!(a.iter().zip(&c).all(|(a, c)| a != c));
+    let draws: Vec<Vec<f32>> = (0..400).map(|seed| scores(QUESTION, seed)).collect();
+    let n = draws[0].len();
+    let all: Vec<f32> = draws.concat();
+    // Tenths of the range, each a tenth of the draws within five standard deviations.
+    for tenth in 0..10 {
+        let (low, high) = (-1.0 + 0.2 * tenth as f32, -0.8 + 0.2 * tenth as f32);
+        let count = all.iter().filter(|x| (low..high).contains(*x)).count() as f64;
+        let (mean, spread) = (0.1 * all.len() as f64, (0.09 * all.len() as f64).sqrt());
+        assert!(
+            (count - mean).abs() < 5.0 * spread,
+            "tenth {tenth}: {count}"
+        );
+    }
+    // No token is favoured, and none follows its neighbour: both sums have variance 1/3 and 1/9 a draw.
+    for i in 0..n {
+        let sum: f64 = draws.iter().map(|draw| f64::from(draw[i])).sum();
+        let both: f64 = draws
+            .iter()
+            .map(|draw| f64::from(draw[i] * draw[(i + 1) % n]))
+            .sum();
+        assert!(
+            sum.abs() < 5.0 * (400.0_f64 / 3.0).sqrt(),
+            "token {i}: {sum}"
+        );
+        assert!(
+            both.abs() < 5.0 * (400.0_f64 / 9.0).sqrt(),
+            "token {i}: {both}"
+        );
+    }
+}
+
+/// Whatever the method: what it found of a question does not depend on the others in its batch.
+#[test]
+fn a_batch_changes_nothing() {
+    let explainer = explainer("four-layers");
+    let items = [
+        Item {
+            question: QUESTION,
+            passage: PASSAGE,
+        },
+        Item {
+            question: "when was the school opened ?",
+            passage: OTHER,
+        },
+    ];
+    for options in all() {
+        let together = explainer.explain_batch(&items, &options);
+        for (item, got) in items.iter().zip(together) {
+            let got = got.unwrap();
+            let alone = explainer
+                .explain(item.question, item.passage, &options)
+                .unwrap();
+            let name = &got.explanation.method.name;
+            assert_eq!(got.passes, alone.passes, "{name}");
+            let want: Vec<f64> = alone
+                .explanation
+                .word_score
+                .iter()
+                .map(|&x| x.into())
+                .collect();
+            near(&got.explanation.word_score, &want, 1e-6, name);
+            for (got, want) in got.explanation.layers.iter().zip(&alone.explanation.layers) {
+                let want: Vec<f64> = want.score.iter().map(|&x| x.into()).collect();
+                near(&got.score, &want, 1e-6, name);
+            }
+        }
+    }
+}
+
+#[test]
+fn several_references_are_averaged_by_every_method_that_has_one() {
+    let explainer = explainer("two-layers");
+    let ids = explained(&explainer, &Options::default()).encoding.ids;
+    let filled = |id: u32| -> Vec<u32> {
+        let special = |i: &u32| *i == 2 || *i == 3;
+        ids.iter()
+            .map(|i| if special(i) { *i } else { id })
+            .collect()
+    };
+    for options in all() {
+        let of = |lists: Vec<Vec<u32>>| {
+            let reference = Reference::Tokens(lists);
+            explained(
+                &explainer,
+                &Options {
+                    reference,
+                    ..options.clone()
+                },
+            )
+            .explanation
+        };
+        if !options.method.compares()
+            || matches!(
+                options.method,
+                Method::IntegratedGradients(Points {
+                    steps: Steps::Auto { .. },
+                    ..
+                })
+            )
+        {
+            continue; // the mean of two needs other points than each
+        }
+        let (mask, unk, both) = (
+            of(vec![filled(4)]),
+            of(vec![filled(1)]),
+            of(vec![filled(4), filled(1)]),
+        );
+        let mean = |a: &[f32], b: &[f32]| -> Vec<f64> {
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| 0.5 * (f64::from(*a) + f64::from(*b)))
+                .collect()
+        };
+        let name = &both.method.name;
+        near(
+            &both.word_score,
+            &mean(&mask.word_score, &unk.word_score),
+            1e-6,
+            name,
+        );
+        assert!(
+            (both.target.delta - 0.5 * (mask.target.delta + unk.target.delta)).abs() < 1e-12,
+            "{name}"
+        );
+        assert_eq!(both.method.references, 2);
+    }
+}
+
+#[test]
+fn what_a_method_does_not_score_is_empty_and_the_rest_adds_up() {
+    let explainer = explainer("two-layers");
+    for mut options in all() {
+        (options.edges, options.attention) = (KeepEdges::All, true);
+        let got = explained(&explainer, &options);
+        let e = &got.explanation;
+        let walked = options.method == Method::Walk;
+        assert_eq!(got.edges.is_some(), walked, "{}", e.method.name);
+        assert_eq!(e.method.rules.is_empty(), e.method.scope != Scope::All);
+        assert_eq!(e.method.complete, e.method.name == "deeplift");
+        assert_eq!(Explanation::from_json(&e.to_json().unwrap()).unwrap(), *e);
+        assert!(!got.attention.is_empty());
+    }
+}
+
+/// A MobileBERT whose layers pass their input on: t is linear in the words, and each word's share can be written down.
+fn planted(zero_biases: bool) -> (tempfile::TempDir, Explainer<f64>) {
+    let from = folder("mobilebert");
+    let to = tempfile::tempdir().unwrap();
+    for file in [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ] {
+        fs::copy(from.join(file), to.path().join(file)).unwrap();
+    }
+    let bytes = fs::read(from.join("model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let silent = |name: &str| {
+        let constant = name.ends_with(".bias")
+            || name.contains("position_embeddings")
+            || name.contains("token_type");
+        name.ends_with("output.bottleneck.dense.weight") || (zero_biases && constant)
+    };
+    let changed: Vec<(String, Vec<u8>)> = tensors
+        .iter()
+        .map(|(name, view)| {
+            let data = if silent(name) {
+                vec![0; view.data().len()]
+            } else {
+                view.data().to_vec()
+            };
+            (name.to_owned(), data)
+        })
+        .collect();
+    let views = changed.iter().map(|(name, data)| {
+        let view = tensors.tensor(name).unwrap();
+        (
+            name,
+            TensorView::new(view.dtype(), view.shape().to_vec(), data).unwrap(),
+        )
+    });
+    fs::write(
+        to.path().join("model.safetensors"),
+        safetensors::serialize(views, None).unwrap(),
+    )
+    .unwrap();
+    let explainer = Explainer::load(Source::Folder(to.path())).unwrap();
+    (to, explainer)
+}
+
+fn gamma(norm: &Norm<f64>) -> &[f64] {
+    match norm {
+        Norm::NoNorm { weight, .. } => weight,
+        Norm::LayerNorm(_) => panic!("MobileBERT has none"),
+    }
+}
+
+/// Of each word: through the trigrams that hold it, the γ of every norm and the span head.
+fn truth(explainer: &Explainer<f64>, of: &Explained<f64>, [x, x0]: &[Matrix<f64>; 2]) -> Vec<f64> {
+    let encoder = &explainer.checkpoint().encoder;
+    let head = encoder.qa_outputs.weight.matrix();
+    let dense = encoder
+        .embeddings
+        .embedding_transformation
+        .as_ref()
+        .unwrap();
+    let dense = dense.weight.matrix();
+    let mut scale = gamma(&encoder.embeddings.norm).to_vec();
+    for layer in &encoder.layers {
+        let spanlift::model::Projections::Bottleneck(bottleneck) = &layer.projections else {
+            panic!("MobileBERT has bottlenecks")
+        };
+        let around = scale.iter_mut().zip(gamma(&bottleneck.output_norm));
+        around.for_each(|(scale, gamma)| *scale *= gamma);
+    }
+    let Target::Span(span) = of.target else {
+        panic!("a span")
+    };
+    let (s, width) = (x.rows(), x.cols());
+    let share = |i: usize| {
+        let mut share = 0.0;
+        for (row, token) in [(0, span.start), (1, span.end)] {
+            // Word i is the next word of token i − 1, token i's own, and the one before of token i + 1.
+            let part = match i as i64 - token as i64 {
+                1 => 0,
+                0 => 1,
+                -1 => 2,
+                _ => continue,
+            };
+            for (h, scale) in scale.iter().enumerate() {
+                let change =
+                    |j: usize| dense.row(h)[part * width + j] * (x.row(i)[j] - x0.row(i)[j]);
+                share += head.row(row)[h] * scale * (0..width).map(change).sum::<f64>();
+            }
+        }
+        share
+    };
+    (0..s).map(share).collect()
+}
+
+#[test]
+fn on_a_planted_model_all_but_attention_and_random_are_exact() {
+    let (_folder, explainer) = planted(false);
+    for reference in [Reference::Mask, Reference::Zero, Reference::Mean] {
+        let mut exact = 0;
+        for options in all() {
+            let options = Options {
+                reference: reference.clone(),
+                ..options
+            };
+            let got = explainer
+                .explain("Who mends nets?", "Ada mends nets.", &options)
+                .unwrap();
+            got.explanation.check_sums().unwrap();
+            let ends = embedded(&explainer, &got, &reference);
+            let want = truth(&explainer, &got, &ends);
+            let score = &got.explanation.word_score;
+            let name = &got.explanation.method.name;
+            let total: f64 = want.iter().map(|x| x.abs()).sum();
+            let off: f64 = score
+                .iter()
+                .zip(&want)
+                .map(|(a, b)| (f64::from(*a) - b).abs())
+                .sum();
+            match options.method {
+                Method::Attention(_) | Method::Random(_) => {
+                    assert!(off > 0.1 * total, "{name}: {off} of {total}");
+                    continue;
+                }
+                // A window's effect is shared among its tokens, whichever of them caused it.
+                Method::Occlusion(Unit::Window(_)) => continue,
+                // A word's among its own.
+                Method::Occlusion(Unit::Word) => {
+                    for word in words(&got.explanation) {
+                        let whole = word.tokens.clone().map(|i| want[i]).sum::<f64>();
+                        near(&[word.score(score)], &[whole], 1e-6, name);
+                    }
+                    assert!(got.explanation.completeness.worst < 1e-12, "{name}");
+                    continue;
+                }
+                Method::Walk | Method::IntegratedGradients(_) | Method::Occlusion(Unit::Token) => {}
+            }
+            near(score, &want, 1e-6, name);
+            assert!(got.explanation.completeness.worst < 1e-12, "{name}");
+            exact += 1;
+        }
+        assert_eq!(exact, 6);
+    }
+}
