@@ -244,6 +244,18 @@ fn through_norm(norm: &Norm<f64>, x: &[f64], x0: &[f64], m: &[f64]) -> Vec<f64> 
     m_c.iter().map(|m| m - mean).collect()
 }
 
+/// The same with σ held fixed: m_x = (g − mean(g))/σ.
+fn through_fixed(norm: &Norm<f64>, x: &[f64], m: &[f64]) -> Vec<f64> {
+    let Norm::LayerNorm(norm) = norm else {
+        return through_norm(norm, x, x, m);
+    };
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    let squares: Vec<f64> = x.iter().map(|v| (v - mean(x)) * (v - mean(x))).collect();
+    let sigma = (mean(&squares) + norm.eps).sqrt();
+    let g: Vec<f64> = m.iter().zip(&norm.weight).map(|(m, w)| m * w).collect();
+    g.iter().map(|v| (v - mean(&g)) / sigma).collect()
+}
+
 /// The sums of positive and of negative m·(x − x0), by filter.
 fn signs(m: &[f64], x: &[f64], x0: &[f64]) -> [f64; 2] {
     let terms = || m.iter().zip(x).zip(x0).map(|((m, x), x0)| m * (x - x0));
@@ -334,7 +346,7 @@ proptest! {
                 };
                 let from = match preset.rules.layer_norm {
                     LayerNormRule::MeanSigma => sum(mlp_x0),
-                    LayerNormRule::Gradient => sum(mlp_x),
+                    LayerNormRule::Gradient | LayerNormRule::FixedSigma => sum(mlp_x),
                 };
                 let mut m = m[i].clone();
                 let mut around = [0.0; 2];
@@ -345,7 +357,11 @@ proptest! {
                     let weight = bottleneck.output.weight.matrix();
                     m = (0..weight.cols()).map(|k| (0..m.len()).map(|h| m[h] * weight.row(h)[k]).sum()).collect();
                 }
-                let m = through_norm(&encoder.layers[last].feed_forwards[block].norm, &sum(mlp_x), &from, &m);
+                let norm = &encoder.layers[last].feed_forwards[block].norm;
+                let m = match preset.rules.layer_norm {
+                    LayerNormRule::FixedSigma => through_fixed(norm, &sum(mlp_x), &m),
+                    LayerNormRule::MeanSigma | LayerNormRule::Gradient => through_norm(norm, &sum(mlp_x), &from, &m),
+                };
                 let mlp = signs(&m, mlp_x.mlp_out.row(i), mlp_x0.mlp_out.row(i));
                 let past = signs(&m, mlp_x.resid_mid.row(i), mlp_x0.resid_mid.row(i));
                 let past = [past[0] + around[0], past[1] + around[1]];

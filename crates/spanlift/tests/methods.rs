@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use spanlift::attribute::rules::{GRADIENT, REVEAL_CANCEL};
+use spanlift::attribute::rules::{GRADIENT, LRP, REVEAL_CANCEL};
 use spanlift::attribute::{KeepEdges, Reference, Target};
 use spanlift::checkpoint::Source;
 use spanlift::methods::attention::Flow;
 use spanlift::methods::integrated::{self, Nodes, Path as Points, Steps};
 use spanlift::methods::occlusion::Unit;
 use spanlift::methods::{Method, Passes};
-use spanlift::model::{Layout, Norm, logits};
+use spanlift::model::{Encoder, Layout, Linear, Norm, Projections, logits};
 use spanlift::ops::{Matrix, embedding};
 use spanlift::{Explained, Explainer, Item, Options};
 use spanlift_explanation::{Explanation, Scope, TargetKind, words};
@@ -51,6 +51,13 @@ fn gradient() -> Options {
     }
 }
 
+fn lrp() -> Options {
+    Options {
+        preset: LRP,
+        ..Options::default()
+    }
+}
+
 fn integrated(steps: Steps) -> Options {
     with(Method::IntegratedGradients(Points {
         nodes: Nodes::GaussLegendre,
@@ -67,6 +74,7 @@ fn all() -> Vec<Options> {
             ..Options::default()
         },
         gradient(),
+        lrp(),
         integrated(Steps::Fixed(8)),
         integrated(Steps::Auto {
             bound: integrated::BOUND,
@@ -513,7 +521,7 @@ fn several_references_are_averaged_by_every_method_that_has_one() {
             )
             .explanation
         };
-        if !options.method.compares()
+        if !options.method.compares(options.preset)
             || matches!(
                 options.method,
                 Method::IntegratedGradients(Points {
@@ -557,7 +565,7 @@ fn what_a_method_does_not_score_is_empty_and_the_rest_adds_up() {
         (options.edges, options.attention) = (KeepEdges::All, true);
         let got = explained(&explainer, &options);
         let e = &got.explanation;
-        let walked = options.method == Method::Walk;
+        let walked = options.method == Method::Walk && options.preset != LRP;
         assert_eq!(got.edges.is_some(), walked, "{}", e.method.name);
         assert_eq!(e.method.rules.is_empty(), e.method.scope != Scope::All);
         assert_eq!(e.method.complete, e.method.name == "deeplift");
@@ -566,51 +574,245 @@ fn what_a_method_does_not_score_is_empty_and_the_rest_adds_up() {
     }
 }
 
-/// A MobileBERT whose layers pass their input on: t is linear in the words, and each word's share can be written down.
-fn planted(zero_biases: bool) -> (tempfile::TempDir, Explainer<f64>) {
-    let from = folder("mobilebert");
-    let to = tempfile::tempdir().unwrap();
-    for file in [
-        "config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "vocab.txt",
-    ] {
-        fs::copy(from.join(file), to.path().join(file)).unwrap();
+type Rows = Vec<Vec<f64>>;
+
+/// What the first run through a network meets, and every later one takes in its place.
+#[derive(Default)]
+struct Tape {
+    kept: Vec<Rows>,
+    at: Option<usize>,
+}
+
+impl Tape {
+    fn hold(&mut self, rows: Rows) -> Rows {
+        let Some(at) = &mut self.at else {
+            self.kept.push(rows.clone());
+            return rows;
+        };
+        *at += 1;
+        self.kept[*at - 1].clone()
+    }
+
+    /// a·bᵀ, half of it through each factor.
+    fn product(&mut self, a: &Rows, b: &Rows) -> Rows {
+        let (held_a, held_b) = (self.hold(a.clone()), self.hold(b.clone()));
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let at = |i: usize, j: usize| 0.5 * (dot(&a[i], &held_b[j]) + dot(&held_a[i], &b[j]));
+        (0..a.len())
+            .map(|i| (0..b.len()).map(|j| at(i, j)).collect())
+            .collect()
+    }
+
+    fn norm(&mut self, norm: &Norm<f64>, x: Rows) -> Rows {
+        let Norm::LayerNorm(norm) = norm else {
+            panic!("a LayerNorm")
+        };
+        let mean = |row: &[f64]| row.iter().sum::<f64>() / row.len() as f64;
+        let sigma = |row: &Vec<f64>| {
+            let squares: Vec<f64> = row.iter().map(|v| (v - mean(row)).powi(2)).collect();
+            vec![(mean(&squares) + norm.eps).sqrt()]
+        };
+        let sigmas = self.hold(x.iter().map(sigma).collect());
+        let y = |(row, sigma): (&Vec<f64>, &Vec<f64>)| {
+            let n = |k: usize| (row[k] - mean(row)) / sigma[0];
+            (0..row.len())
+                .map(|k| n(k) * norm.weight[k] + norm.bias[k])
+                .collect()
+        };
+        x.iter().zip(&sigmas).map(y).collect()
+    }
+}
+
+fn linear(linear: &Linear<f64>, x: &Rows) -> Rows {
+    let weight = linear.weight.matrix();
+    let out = |row: &Vec<f64>, k: usize| {
+        let products = weight.row(k).iter().zip(row).map(|(w, x)| w * x);
+        linear.bias[k] + products.sum::<f64>()
+    };
+    let outs = linear.bias.len();
+    x.iter()
+        .map(|row| (0..outs).map(|k| out(row, k)).collect())
+        .collect()
+}
+
+fn plus(a: &Rows, b: &Rows) -> Rows {
+    let row = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| a + b).collect();
+    a.iter().zip(b).map(row).collect()
+}
+
+fn columns(x: &Rows, from: usize, width: usize) -> Rows {
+    x.iter()
+        .map(|row| row[from..from + width].to_vec())
+        .collect()
+}
+
+fn transposed(x: &Rows) -> Rows {
+    (0..x[0].len())
+        .map(|j| x.iter().map(|row| row[j]).collect())
+        .collect()
+}
+
+/// A BERT whose gradient times its input is LRP: on each tape the later runs keep σ, the slope g/u and half of each product.
+fn relevance_network(
+    encoder: &Encoder<f64>,
+    segments: &[u32],
+    words: &Rows,
+    tape: &mut Tape,
+) -> Rows {
+    let table = &encoder.embeddings;
+    let (positions, kinds) = (
+        table.position_embeddings.as_ref().unwrap(),
+        table.token_type_embeddings.as_ref().unwrap(),
+    );
+    let constant = |i: usize| -> Vec<f64> {
+        let both = positions.row(i).iter().zip(kinds.row(segments[i] as usize));
+        both.map(|(p, s)| p + s).collect()
+    };
+    let constants = (0..words.len()).map(constant).collect();
+    let mut h = tape.norm(&table.norm, plus(words, &constants));
+    let width = encoder.config.hidden / encoder.config.heads;
+    for layer in &encoder.layers {
+        let Projections::Joint(qkv) = &layer.projections else {
+            panic!("BERT")
+        };
+        let qkv = linear(qkv, &h);
+        let mut ctx: Rows = vec![Vec::new(); h.len()];
+        for a in 0..encoder.config.heads {
+            let part = |part: usize| columns(&qkv, part * encoder.config.hidden + a * width, width);
+            let mut probs = tape.product(&part(0), &part(1));
+            for row in &mut probs {
+                row.iter_mut()
+                    .for_each(|s| *s = (*s / (width as f64).sqrt()).exp());
+                let z: f64 = row.iter().sum();
+                row.iter_mut().for_each(|p| *p /= z);
+            }
+            let through = tape.product(&probs, &transposed(&part(2)));
+            ctx.iter_mut()
+                .zip(through)
+                .for_each(|(ctx, row)| ctx.extend(row));
+        }
+        let attended = plus(&linear(&layer.attention_output, &ctx), &h);
+        let mid = tape.norm(&layer.attention_norm, attended);
+        let block = &layer.feed_forwards[0];
+        let u = linear(&block.intermediate, &mid);
+        // Φ(u) = g/u of GELU.
+        let cdf = |u: &f64| 0.5 * libm::erfc(-u / std::f64::consts::SQRT_2);
+        let slope = tape.hold(u.iter().map(|row| row.iter().map(cdf).collect()).collect());
+        let times = |(u, s): (&Vec<f64>, &Vec<f64>)| u.iter().zip(s).map(|(u, s)| u * s).collect();
+        let g = u.iter().zip(&slope).map(times).collect();
+        h = tape.norm(&block.norm, plus(&linear(&block.output, &g), &mid));
+    }
+    linear(&encoder.qa_outputs, &h)
+}
+
+/// End to end: R_i = ⟨x_i, ∂/∂x_i⟩ of a network in which the rules are written out.
+#[test]
+fn lrp_is_gradient_times_input_of_the_network_that_its_rules_make() {
+    let explainer = explainer("four-layers");
+    let got = explained(&explainer, &lrp());
+    let encoder = &explainer.checkpoint().encoder;
+    let words = embedding::words(&encoder.embeddings, &got.encoding.ids);
+    let words: Rows = (0..words.rows()).map(|i| words.row(i).to_vec()).collect();
+    let mut tape = Tape::default();
+    let mut value = |words: &Rows, replay: bool| {
+        tape.at = replay.then_some(0);
+        let logits = relevance_network(encoder, &got.encoding.segments, words, &mut tape);
+        let Target::Span(span) = got.target else {
+            panic!("a span")
+        };
+        logits[span.start][0] + logits[span.end][1]
+    };
+    let plain = value(&words, false);
+    let e = &got.explanation;
+    assert!(
+        (plain - e.target.value).abs() < 1e-10,
+        "the plain network is the model: {plain}"
+    );
+    let mut along = |i: usize, step: f64| {
+        let mut moved = words.clone();
+        moved[i].iter_mut().for_each(|x| *x *= 1.0 + step);
+        value(&moved, true)
+    };
+    let want: Vec<f64> = (0..words.len())
+        .map(|i| (along(i, 1e-5) - along(i, -1e-5)) / 2e-5)
+        .collect();
+    near(&e.word_score, &want, 1e-6, "words");
+    assert_eq!(
+        (e.method.reference.as_str(), e.target.reference_value),
+        ("none", 0.0)
+    );
+    assert_eq!(e.method.rule, "attn-lrp");
+}
+
+/// A checkpoint with other numbers in some tensors: those that `silent` names are zero.
+fn silenced(model: &str, silent: impl Fn(&str) -> bool) -> (tempfile::TempDir, Explainer<f64>) {
+    let (from, to) = (folder(model), tempfile::tempdir().unwrap());
+    for file in fs::read_dir(&from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.path().join(file.file_name())).unwrap();
     }
     let bytes = fs::read(from.join("model.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let silent = |name: &str| {
-        let constant = name.ends_with(".bias")
-            || name.contains("position_embeddings")
-            || name.contains("token_type");
-        name.ends_with("output.bottleneck.dense.weight") || (zero_biases && constant)
-    };
     let changed: Vec<(String, Vec<u8>)> = tensors
         .iter()
         .map(|(name, view)| {
+            let data = view.data();
             let data = if silent(name) {
-                vec![0; view.data().len()]
+                vec![0; data.len()]
             } else {
-                view.data().to_vec()
+                data.to_vec()
             };
             (name.to_owned(), data)
         })
         .collect();
     let views = changed.iter().map(|(name, data)| {
         let view = tensors.tensor(name).unwrap();
-        (
-            name,
-            TensorView::new(view.dtype(), view.shape().to_vec(), data).unwrap(),
-        )
+        let view = TensorView::new(view.dtype(), view.shape().to_vec(), data).unwrap();
+        (name, view)
     });
-    fs::write(
-        to.path().join("model.safetensors"),
-        safetensors::serialize(views, None).unwrap(),
-    )
-    .unwrap();
+    let file = safetensors::serialize(views, None).unwrap();
+    fs::write(to.path().join("model.safetensors"), file).unwrap();
     let explainer = Explainer::load(Source::Folder(to.path())).unwrap();
     (to, explainer)
+}
+
+/// Without biases every rule but the softmax's conserves: what the output has, each feed-forward block and its residual have, and
+/// each layer's heads and theirs.
+#[test]
+fn lrp_conserves_relevance_where_its_rules_promise_it() {
+    let off = |silent: fn(&str) -> bool| {
+        let (_folder, explainer) = silenced("four-layers", silent);
+        let e = explained(&explainer, &lrp()).explanation;
+        let delta = e.target.delta;
+        assert_eq!(delta, e.target.value);
+        let mut off = (e.layers[4].sum - delta).abs();
+        for l in 0..4 {
+            let above = e.layers[l + 1].sum;
+            let heads = e.heads.error[l] + delta;
+            let mlp = e.mlp[l] + e.mlp_residual[l];
+            off = off.max((heads - above).abs()).max((mlp - above).abs());
+        }
+        // The softmax takes its part between the heads and the layer's input.
+        assert!((e.layers[0].sum - delta).abs() > 1e-3);
+        off
+    };
+    let without = off(|name| name.ends_with(".bias"));
+    assert!(without < 1e-10, "{without}");
+    let with = off(|_| false);
+    assert!(with > 1e-2, "{with}");
+}
+
+/// A MobileBERT whose layers pass their input on: t is linear in the words, and each word's share can be written down.
+fn planted(without_constants: bool) -> (tempfile::TempDir, Explainer<f64>) {
+    silenced("mobilebert", |name| {
+        let constant = [
+            ".bias",
+            "position_embeddings.weight",
+            "token_type_embeddings.weight",
+        ];
+        name.ends_with("output.bottleneck.dense.weight")
+            || (without_constants && constant.iter().any(|end| name.ends_with(end)))
+    })
 }
 
 fn gamma(norm: &Norm<f64>) -> &[f64] {
@@ -632,7 +834,7 @@ fn truth(explainer: &Explainer<f64>, of: &Explained<f64>, [x, x0]: &[Matrix<f64>
     let dense = dense.weight.matrix();
     let mut scale = gamma(&encoder.embeddings.norm).to_vec();
     for layer in &encoder.layers {
-        let spanlift::model::Projections::Bottleneck(bottleneck) = &layer.projections else {
+        let Projections::Bottleneck(bottleneck) = &layer.projections else {
             panic!("MobileBERT has bottlenecks")
         };
         let around = scale.iter_mut().zip(gamma(&bottleneck.output_norm));
@@ -673,6 +875,9 @@ fn on_a_planted_model_all_but_attention_and_random_are_exact() {
                 reference: reference.clone(),
                 ..options
             };
+            if options.preset == LRP {
+                continue; // it has no reference: see below
+            }
             let got = explainer
                 .explain("Who mends nets?", "Ada mends nets.", &options)
                 .unwrap();
@@ -711,4 +916,18 @@ fn on_a_planted_model_all_but_attention_and_random_are_exact() {
         }
         assert_eq!(exact, 6);
     }
+    // LRP shares out the target itself, which is the words' alone where nothing else is added.
+    let (_folder, explainer) = planted(true);
+    let got = explainer
+        .explain("Who mends nets?", "Ada mends nets.", &lrp())
+        .unwrap();
+    let ends = embedded(&explainer, &got, &Reference::Zero);
+    near(
+        &got.explanation.word_score,
+        &truth(&explainer, &got, &ends),
+        1e-6,
+        "lrp",
+    );
+    assert!(got.explanation.completeness.worst < 1e-12);
+    assert!(got.explanation.target.value.abs() > 1e-3);
 }

@@ -50,6 +50,17 @@ pub enum LayerNormRule {
     MeanSigma,
     /// The derivative at the input.
     Gradient,
+    /// σ of the input held fixed, so that the rest is linear (AttnLRP, Achtibat et al. 2024, section 3.3.3).
+    FixedSigma,
+}
+
+/// What a walk takes Δx from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The same model on the reference.
+    Reference,
+    /// Zero, whatever the activation: Δx is x, and what is shared out is the target itself.
+    Zero,
 }
 
 /// One rule for each kind of operation.
@@ -78,6 +89,8 @@ pub struct Preset {
     pub name: &'static str,
     /// The rules.
     pub rules: Rules,
+    /// The other end of every Δ.
+    pub against: Against,
     /// Whether every cut's scores add up to Δt.
     pub complete: bool,
 }
@@ -96,6 +109,7 @@ pub const RESCALE: Preset = Preset {
     method: "deeplift",
     name: "rescale",
     rules: DEEPLIFT,
+    against: Against::Reference,
     complete: true,
 };
 
@@ -107,6 +121,7 @@ pub const REVEAL_CANCEL: Preset = Preset {
         activation: ActivationRule::RevealCancel,
         ..DEEPLIFT
     },
+    against: Against::Reference,
     complete: true,
 };
 
@@ -121,11 +136,27 @@ pub const GRADIENT: Preset = Preset {
         layer_norm: LayerNormRule::Gradient,
         ..DEEPLIFT
     },
+    against: Against::Reference,
+    complete: false,
+};
+
+/// Layer-wise relevance propagation as AttnLRP has it. Against zero, *Rescale* is f(u)/u, the identity rule of activations, and the
+/// Shapley value of a product is half of the other factor, the uniform rule; a linear map is the ε-rule as ε → 0, whose bias keeps
+/// its share; the softmax is its first-order expansion. See [`methods::lrp`](crate::methods::lrp).
+pub const LRP: Preset = Preset {
+    method: "lrp",
+    name: "attn-lrp",
+    rules: Rules {
+        softmax: SoftmaxRule::Gradient,
+        layer_norm: LayerNormRule::FixedSigma,
+        ..DEEPLIFT
+    },
+    against: Against::Zero,
     complete: false,
 };
 
 /// All presets.
-pub const PRESETS: [Preset; 3] = [RESCALE, REVEAL_CANCEL, GRADIENT];
+pub const PRESETS: [Preset; 4] = [RESCALE, REVEAL_CANCEL, GRADIENT, LRP];
 
 impl Rules {
     /// (operation, rule) for each kind of operation, as an `Explanation` names them.
@@ -153,6 +184,7 @@ impl Rules {
         let layer_norm = match self.layer_norm {
             LayerNormRule::MeanSigma => "mean-sigma",
             LayerNormRule::Gradient => "gradient",
+            LayerNormRule::FixedSigma => "fixed-sigma",
         };
         [
             ("linear", linear),

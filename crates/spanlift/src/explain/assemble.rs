@@ -133,7 +133,7 @@ impl Options {
     #[must_use]
     pub fn method(&self) -> Method {
         let (method, preset) = (self.method, self.preset);
-        let (reference, references) = if method.compares() {
+        let (reference, references) = if method.compares(preset) {
             (self.reference.name(), self.reference.count())
         } else {
             ("none", 0)

@@ -3,8 +3,11 @@
 use spanlift_explanation::{Texts, words_of};
 
 use super::{Explainer, Options, PACK_BYTES, Ready};
-use crate::attribute::Target;
-use crate::methods::{Found, Method, Passes, Sequence, attention, integrated, occlusion, random};
+use crate::attribute::rules::Against;
+use crate::attribute::{KeepEdges, Target, attribute};
+use crate::methods::{
+    Found, Method, Passes, Sequence, attention, integrated, lrp, occlusion, random,
+};
 use crate::model::{Layout, Trace, logits};
 use crate::ops::attention::Head;
 use crate::ops::{Real, embedding};
@@ -19,6 +22,24 @@ impl<T: Real> Explainer<T> {
         targets: &[Target],
         options: &Options,
     ) -> Vec<Found<T>> {
+        let preset = options.preset;
+        if options.method == Method::Walk && preset.against == Against::Zero {
+            let zeros = lrp::zeros(input);
+            let encoder = &self.checkpoint.encoder;
+            let keep = KeepEdges::None;
+            let found = attribute(encoder, layout, input, &zeros, targets, preset.rules, keep);
+            zeros.recycle();
+            let passes = Passes {
+                forward: 1,
+                backward: 1,
+            };
+            let found = found.into_iter().map(|attribution| Found {
+                attribution,
+                passes,
+                settings: [("against".to_owned(), "zero".to_owned())].into(),
+            });
+            return found.collect();
+        }
         if options.method == Method::Walk {
             let references = options.reference.count().max(1);
             let found = self.walk(ready, layout, input, targets, options);

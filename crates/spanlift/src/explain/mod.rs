@@ -11,7 +11,7 @@ use std::rc::Rc;
 use spanlift_explanation::{Answer, Candidate, Characters, Explanation, ModelInfo, TargetKind};
 
 use crate::answer::{AnswerOptions, Decision};
-use crate::attribute::rules::{Preset, RESCALE};
+use crate::attribute::rules::{Against, Preset, RESCALE};
 use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
@@ -301,7 +301,7 @@ impl<T: Real> Explainer<T> {
             vocabulary,
             ..
         } = &self.checkpoint;
-        if !options.method.compares() {
+        if !options.method.compares(options.preset) {
             return Ok(());
         }
         for r in 0..options.reference.count().max(1) {
@@ -322,7 +322,7 @@ impl<T: Real> Explainer<T> {
             .collect();
         // The inputs, and behind them the references: the first of each, where there are several.
         let words = embedding::words(&encoder.embeddings, &ids);
-        let input = if options.method.compares() {
+        let input = if options.method.compares(options.preset) {
             let first = ready.iter().map(|item| &item.references[0]);
             let words = stack(std::iter::once(&words).chain(first), words.cols());
             self.forward(&layout.twice(), words, options)
@@ -409,7 +409,8 @@ impl<T: Real> Explainer<T> {
 
     fn forward(&self, layout: &Layout, words: Matrix<T>, options: &Options) -> Trace<T> {
         let encoder = &self.checkpoint.encoder;
-        if options.lean && !options.attention && options.method == Method::Walk {
+        let walked = options.method == Method::Walk && options.preset.against == Against::Reference;
+        if options.lean && !options.attention && walked {
             forward_lean(encoder, layout, words)
         } else {
             forward(encoder, layout, words)

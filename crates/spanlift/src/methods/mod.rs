@@ -3,6 +3,7 @@
 //! | method | what a score is | scores | adds up to Δt |
 //! | --- | --- | --- | --- |
 //! | DeepLIFT, Gradient × Input | m·Δx of one walk under a [preset](crate::attribute::rules::PRESETS) | everything | exactly; to first order |
+//! | [`lrp`] | m·x of one walk under LRP's preset | everything but edges | where there are no biases, but for the softmax |
 //! | [`integrated`] | Σ m·Δx along a path | everything but edges | as the points grow many |
 //! | [`occlusion`] | what the target loses without the token | words | where the model is linear |
 //! | [`attention`] | where the target's tokens look: raw, or rolled out | words, cuts | no |
@@ -12,6 +13,7 @@
 
 pub mod attention;
 pub mod integrated;
+pub mod lrp;
 pub mod occlusion;
 pub mod random;
 
@@ -20,7 +22,7 @@ use std::ops::Range;
 
 use spanlift_explanation::Scope;
 
-use crate::attribute::rules::{GRADIENT, Preset};
+use crate::attribute::rules::{Against, GRADIENT, Preset};
 use crate::attribute::{Attribution, Target};
 use crate::model::Encoder;
 use crate::ops::contribution::Contribution;
@@ -138,9 +140,10 @@ impl Method {
 
     /// Whether it compares the input with a reference.
     #[must_use]
-    pub fn compares(self) -> bool {
+    pub fn compares(self, preset: Preset) -> bool {
         match self {
-            Self::Walk | Self::IntegratedGradients(_) | Self::Occlusion(_) => true,
+            Self::Walk => preset.against == Against::Reference,
+            Self::IntegratedGradients(_) | Self::Occlusion(_) => true,
             Self::Attention(_) | Self::Random(_) => false,
         }
     }

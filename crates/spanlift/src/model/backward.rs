@@ -241,7 +241,7 @@ impl<'a, T: Real> Pair<'a, T> {
         &self,
         rule: LayerNormRule,
         kept: impl Fn(&'a LayerTrace<T>) -> &'a norm::Kept<T>,
-    ) -> [norm::From<'a, T>; 2] {
+    ) -> norm::Ends<'a, T> {
         norm_ends(rule, self.parts, self.layers.map(kept))
     }
 }
@@ -451,10 +451,11 @@ fn norm_ends<'a, T: Real>(
     rule: LayerNormRule,
     parts: [&Part<'_, T>; 2],
     [x, x0]: [&'a norm::Kept<T>; 2],
-) -> [norm::From<'a, T>; 2] {
+) -> norm::Ends<'a, T> {
     let x = (x, parts[0].first());
     match rule {
-        LayerNormRule::MeanSigma => [x, (x0, parts[1].first())],
-        LayerNormRule::Gradient => [x, x],
+        LayerNormRule::MeanSigma => norm::Ends::Mean([x, (x0, parts[1].first())]),
+        LayerNormRule::Gradient => norm::Ends::Mean([x, x]),
+        LayerNormRule::FixedSigma => norm::Ends::Fixed(x),
     }
 }

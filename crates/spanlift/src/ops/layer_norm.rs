@@ -1,7 +1,8 @@
 //! y = γ·n + β, n = c/σ, c = x − mean(x), σ = √(mean(c²) + ε), over each row; METHOD rule 6.
 //!
 //! Multiplier: Δc = σ̄·Δn + n̄·Δσ and σ̄·Δσ = mean(c̄·Δc) give, with g = m_y·γ and ρ = 1/σ̄,
-//! m_c = ρ·g − ρ²·mean(g·n̄)·c̄ and m_x = m_c − mean(m_c). At the reference = input it is the gradient.
+//! m_c = ρ·g − ρ²·mean(g·n̄)·c̄ and m_x = m_c − mean(m_c). At the reference = input it is the gradient. With σ held fixed
+//! (AttnLRP) m_c = g/σ, and what comes of x alone is conserved: Σ m_x·x = Σ m_y·(y − β).
 //!
 //! Shapes: x, y (S, H); kept: n (S, H) and r = 1/σ (S).
 
@@ -67,6 +68,29 @@ pub fn multiplier<T: Real>(
         let (i, i0) = (first + i, first0 + i);
         multiplier_row(m, &norm.weight, a.n.row(i), a0.n.row(i0), a.r[i], a0.r[i0]);
     });
+}
+
+/// The same with σ held fixed: m_x = (g − mean(g))/σ.
+pub fn multiplier_fixed<T: Real>(
+    norm: &LayerNorm<T>,
+    (a, first): (&Kept<T>, usize),
+    m: &mut Matrix<T>,
+) {
+    each_row(m, |i, m| fixed_row(m, &norm.weight, a.r[first + i]));
+}
+
+vectorised! {
+    fn fixed_row<'a, T: Real>(m: &'a mut [T], gamma: &'a [T], r: T) -> () {
+        let h = m.len();
+        let gamma = &gamma[..h];
+        for k in 0..h {
+            m[k] = r * m[k] * gamma[k];
+        }
+        let mean = lane_sum(h, |k| m[k]) * (T::ONE / T::of(h as f64));
+        for k in 0..h {
+            m[k] -= mean;
+        }
+    }
 }
 
 vectorised! {
@@ -232,6 +256,29 @@ mod tests {
             (through - whole).abs() < 1e-13 && whole.abs() > 1e-2,
             "{through} {whole}"
         );
+    }
+
+    /// With σ fixed y − β is linear in x: Σ m_x·x = Σ m_y·(y − β), and m_x the slope of that linear map.
+    #[test]
+    fn a_fixed_sigma_conserves_all_but_the_bias() {
+        for h in [2, 15, 16, 24, 100] {
+            let (x, m) = (wave(h, 0.3, 1.9, 2.0), wave(h, 9.0, 3.3, 1.0));
+            let norm = norm::<f64>(h);
+            let (y, kept) = run::<f64>(&x);
+            let mut m_x = Matrix::from_vec(1, h, m.clone());
+            multiplier_fixed(&norm, (&kept, 0), &mut m_x);
+            let through: f64 = m_x.row(0).iter().zip(&x).map(|(m, x)| m * x).sum();
+            let whole: f64 = (0..h).map(|k| m[k] * (y.row(0)[k] - norm.bias[k])).sum();
+            assert!((through - whole).abs() < 1e-12, "{h}: {through} {whole}");
+            // Row j of the map: γ_j·(δ_jk − 1/h)/σ.
+            for k in 0..h {
+                let slope = |j: usize| {
+                    norm.weight[j] * (f64::from(u8::from(j == k)) - 1.0 / h as f64) * kept.r[0]
+                };
+                let want: f64 = (0..h).map(|j| m[j] * slope(j)).sum();
+                assert!((m_x.row(0)[k] - want).abs() < 1e-13, "{h} {k}");
+            }
+        }
     }
 
     #[test]

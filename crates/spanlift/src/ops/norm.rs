@@ -80,17 +80,33 @@ pub fn forward_of_sum<T: Real>(
 /// What a pass kept, and the first of its rows that are meant.
 pub type From<'a, T> = (&'a Kept<T>, usize);
 
+/// Where a rule takes σ and n from.
+#[derive(Clone, Copy, Debug)]
+pub enum Ends<'a, T> {
+    /// The mean of two.
+    Mean([From<'a, T>; 2]),
+    /// σ of one, and nothing through it.
+    Fixed(From<'a, T>),
+}
+
 /// m_y (S, H) becomes m_x in place.
 ///
 /// # Panics
 ///
 /// Where what was kept is not of this kind of norm.
-pub fn multiplier<T: Real>(norm: &Norm<T>, ends: [From<'_, T>; 2], m: &mut Matrix<T>) {
+pub fn multiplier<T: Real>(norm: &Norm<T>, ends: Ends<'_, T>, m: &mut Matrix<T>) {
     match (norm, ends) {
-        (Norm::LayerNorm(norm), [(Kept::LayerNorm(a), first), (Kept::LayerNorm(a0), first0)]) => {
-            layer_norm::multiplier(norm, [(a, first), (a0, first0)], m)
+        (
+            Norm::LayerNorm(norm),
+            Ends::Mean([(Kept::LayerNorm(a), first), (Kept::LayerNorm(a0), first0)]),
+        ) => layer_norm::multiplier(norm, [(a, first), (a0, first0)], m),
+        (Norm::LayerNorm(norm), Ends::Fixed((Kept::LayerNorm(a), first))) => {
+            layer_norm::multiplier_fixed(norm, (a, first), m)
         }
-        (Norm::NoNorm { weight, .. }, [(Kept::NoNorm, _), (Kept::NoNorm, _)]) => {
+        (
+            Norm::NoNorm { weight, .. },
+            Ends::Mean([(Kept::NoNorm, _), (Kept::NoNorm, _)]) | Ends::Fixed((Kept::NoNorm, _)),
+        ) => {
             each_row(m, |_, m| {
                 for (m, &w) in m.iter_mut().zip(weight) {
                     *m *= w;
@@ -115,7 +131,7 @@ mod tests {
         // 2·1 + ½, −2 + 1; 2·3 + ½, 4 + 1.
         assert_eq!(y.data(), [2.5, -1.0, 6.5, 5.0]);
         let mut m = Matrix::from_vec(2, 2, vec![3.0, 5.0, -1.0, 0.5]);
-        multiplier(&norm, [(&kept, 0), (&kept, 0)], &mut m);
+        multiplier(&norm, Ends::Mean([(&kept, 0), (&kept, 0)]), &mut m);
         assert_eq!(m.data(), [6.0, -5.0, -2.0, -0.5]);
     }
 }
