@@ -12,7 +12,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use thiserror::Error;
 
 use crate::{
-    Document, Explanation, Invalid, InvalidWindows, Merge, WINDOWS_FORMAT, WINDOWS_VERSION, Windows,
+    COMPARISON_FORMAT, COMPARISON_VERSION, Comparison, Document, Explanation, Invalid,
+    InvalidWindows, Merge, WINDOWS_FORMAT, WINDOWS_VERSION, Windows,
 };
 
 /// The format name at the head of the JSON form.
@@ -249,6 +250,36 @@ impl Windows {
             serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
         windows.validate()?;
         Ok(windows)
+    }
+}
+
+impl Comparison {
+    /// The JSON form.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Invalid`] where [`Comparison::validate`] finds fault.
+    pub fn to_json(&self) -> Result<String, WriteError> {
+        self.validate()?;
+        let mut bytes = Vec::new();
+        write_fields(&mut bytes, self)?;
+        bytes.push(b'\n');
+        String::from_utf8(bytes).map_err(|cause| WriteError::Io {
+            cause: io::Error::new(io::ErrorKind::InvalidData, cause),
+        })
+    }
+
+    /// Reads the JSON form and checks it with [`Comparison::validate`].
+    ///
+    /// # Errors
+    ///
+    /// Another format or version, malformed JSON, explanations of different questions.
+    pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        head(text, COMPARISON_FORMAT, COMPARISON_VERSION)?;
+        let comparison: Self =
+            serde_json::from_str(text).map_err(|cause| ReadError::Json { cause })?;
+        comparison.validate()?;
+        Ok(comparison)
     }
 }
 

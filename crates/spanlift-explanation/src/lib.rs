@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod comparison;
 mod document;
 mod invalid;
 mod invalid_windows;
@@ -28,6 +29,7 @@ mod sums;
 mod validate;
 mod words;
 
+pub use comparison::{COMPARISON_FORMAT, COMPARISON_VERSION, Compared, Comparison};
 pub use document::{
     Document, DocumentLayer, Merge, OWN_TARGETS, Place, WINDOWS_FORMAT, WINDOWS_VERSION, Windows,
 };

@@ -121,6 +121,14 @@ impl Explanation {
             };
             return sum("completeness.worst", expected, claim.worst);
         }
+        // Who leaves the promise out must not pass for a method that makes none.
+        if self.method.name == "deeplift" && !self.method.complete {
+            return Err(Invalid::Text {
+                field: "method.complete".to_owned(),
+                expected: "true (deeplift)".to_owned(),
+                got: "false".to_owned(),
+            });
+        }
         let holds = claim.worst <= claim.bound;
         if holds != claim.holds {
             return Err(Invalid::Text {

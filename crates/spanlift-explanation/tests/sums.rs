@@ -61,6 +61,7 @@ fn words_alone_are_added_up_too() {
     let mut words = adds_up();
     let method = &mut words.method;
     (method.scope, method.complete) = (Scope::Words, false);
+    method.name = "occlusion".to_owned();
     words.layers.clear();
     words.heads = HeadScores {
         score: vec![],
@@ -81,6 +82,11 @@ fn words_alone_are_added_up_too() {
     (words.word_score[0], words.completeness.holds) = (2.5, true);
     let error = words.check_sums().unwrap_err().to_string();
     assert!(error.starts_with("completeness.holds: "), "{error}");
+    // DeepLIFT cannot leave its promise out.
+    words.completeness.holds = false;
+    words.method.name = "deeplift".to_owned();
+    let error = words.check_sums().unwrap_err().to_string();
+    assert!(error.starts_with("method.complete: "), "{error}");
 }
 
 #[test]

@@ -27,6 +27,14 @@ pub enum RenderError {
         #[from]
         source: spanlift_explanation::Invalid,
     },
+    /// The page shows heads, blocks and edges, which the method has no scores of.
+    #[error(
+        "html: expected scores of every cut, head and block, which `{method}` does not give; take json, svg or png"
+    )]
+    Scope {
+        /// The method's name.
+        method: String,
+    },
     /// Pixels a unit outside what is sensible.
     #[error("zoom: expected {least} to {most}, got {got}")]
     Zoom {

@@ -87,13 +87,37 @@ pub(crate) fn method(explanation: &Explanation) -> String {
         0 | 1 => String::new(),
         n => format!(" (mean of {n})"),
     };
+    let settings = settings(explanation).map_or_else(String::new, |text| format!(", {text}"));
     format!(
-        "{}, rule {}, reference {}{mean}, model {}",
+        "{}, rule {}{settings}, reference {}{mean}, model {}",
         label(&method.name, 40),
         label(&method.rule, 40),
         label(&method.reference, 40),
         label(&explanation.model.name, 60)
     )
+}
+
+/// What else was chosen of the method: `points 50`.
+pub(crate) fn settings(explanation: &Explanation) -> Option<String> {
+    let settings = explanation.method.settings.iter();
+    let each: Vec<String> = settings
+        .map(|(name, value)| format!("{} {}", label(name, 40), label(value, 40)))
+        .collect();
+    (!each.is_empty()).then(|| each.join(", "))
+}
+
+/// Whether sums are broken that the method promises.
+pub(crate) fn broken(explanation: &Explanation) -> bool {
+    explanation.method.complete && !explanation.completeness.holds
+}
+
+/// What a positive and a negative score mean.
+pub(crate) fn meaning(explanation: &Explanation) -> [&'static str; 2] {
+    match explanation.method.name.as_str() {
+        "attention" | "rollout" => ["is looked at", "does not occur"],
+        "random" => ["means nothing", "neither"],
+        _ => ["raises the target", "lowers it"],
+    }
 }
 
 /// Whether the sums of every cut hold, as what follows the word `sums`.
@@ -103,6 +127,11 @@ pub(crate) fn sums(explanation: &Explanation) -> String {
     let cut = cut_name(&completeness.cut);
     if completeness.holds {
         format!("hold: |error| / max(1, Σ|score|) ≤ {worst} (bound {bound}), at {cut}")
+    } else if !explanation.method.complete {
+        format!(
+            "not promised by {}: |error| / max(1, Σ|score|) ≤ {worst}, at {cut}; nothing is rescaled",
+            label(&explanation.method.name, 40)
+        )
     } else {
         format!(
             "WARNING: they do not hold. Worst error {worst}, bound {bound}, at {cut}. \

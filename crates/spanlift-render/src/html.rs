@@ -23,7 +23,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use spanlift_explanation::{Explanation, Word};
+use spanlift_explanation::{Explanation, Scope, Word};
 
 use crate::colour::{Palette, Ramp};
 use crate::cut::{self, AS_LAYER_1, Cut, cuts, units, words_as_layer_1};
@@ -33,6 +33,7 @@ use crate::format::{Format, Rendered};
 use crate::number::{Digits, error, largest};
 use crate::options::{Options, Scale, Unit};
 use crate::picture::xml::escape;
+use crate::text::label;
 
 /// The built web component.
 const COMPONENT: &str = include_str!("../../../web/dist/spanlift-explanation.js");
@@ -60,6 +61,11 @@ impl Format for Html {
     }
 
     fn write(&self, explanation: &Explanation, options: &Options) -> Result<Rendered, RenderError> {
+        if explanation.method.scope != Scope::All {
+            return Err(RenderError::Scope {
+                method: label(&explanation.method.name, 40),
+            });
+        }
         let json = json_in_script(&explanation.to_json()?);
         let component = script_in_script(COMPONENT);
         let hash = STANDARD.encode(Sha256::digest(component.as_bytes()));

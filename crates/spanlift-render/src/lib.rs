@@ -48,4 +48,6 @@ pub use error::RenderError;
 pub use figures::figures;
 pub use format::{FORMATS, Format, Rendered, format_for};
 pub use options::{Options, Scale, Unit};
-pub use terminal::{ColourDepth, TerminalOptions, WindowLine, terminal, windows_terminal};
+pub use terminal::{
+    ColourDepth, TerminalOptions, WindowLine, comparison_terminal, terminal, windows_terminal,
+};

@@ -4,13 +4,14 @@
 //! its strongest words. Both say the same: the answer stands in brackets, cells carry a number, and no line holds
 //! an escape sequence unless the options ask for colour. No line is wider than the page.
 
+mod compare;
 mod cuts;
 mod head;
 mod ledger;
 mod page;
 mod windows;
 
-use spanlift_explanation::{Document, Explanation};
+use spanlift_explanation::{Comparison, Document, Explanation};
 
 use page::Page;
 pub use windows::WindowLine;
@@ -70,6 +71,15 @@ pub fn terminal(explanation: &Explanation, options: &TerminalOptions) -> String 
     head::head(&mut page, explanation);
     cuts::show(&mut page, explanation, options);
     ledger::show(&mut page, explanation);
+    page.into_text()
+}
+
+/// One question under several methods as a table: a row for each word, a column for each method; below it what each column adds up to,
+/// and what it cost. A comparison of no method is no text.
+#[must_use]
+pub fn comparison_terminal(comparison: &Comparison, options: &TerminalOptions) -> String {
+    let mut page = Page::new(options.width.max(NARROWEST), options.colour, options.ramp);
+    compare::show(&mut page, comparison, options);
     page.into_text()
 }
 

@@ -499,6 +499,37 @@ fn a_batch_changes_nothing() {
     }
 }
 
+/// Side by side each method finds what it finds alone, also where it needs no reference and another does.
+#[test]
+fn a_comparison_is_each_method_alone() {
+    let explainer = explainer("two-layers");
+    let methods: Vec<_> = all().iter().map(|o| (o.method, o.preset)).collect();
+    let item = Item {
+        question: QUESTION,
+        passage: PASSAGE,
+    };
+    // One window, and several of which one is chosen.
+    for max_tokens in [64, 14] {
+        let mut options = Options::default();
+        (options.answering.max_tokens, options.answering.stride) = (max_tokens, 3);
+        let found = explainer
+            .compare(item, &methods, &options, &mut |_, _| ())
+            .unwrap();
+        assert_eq!(found.len(), methods.len());
+        for ((got, _), &(method, preset)) in found.iter().zip(&methods) {
+            let options = Options {
+                method,
+                preset,
+                ..options.clone()
+            };
+            let alone = explainer.explain(QUESTION, PASSAGE, &options).unwrap();
+            assert_eq!(got.explanation, alone.explanation);
+            assert_eq!(got.passes, alone.passes);
+            assert_eq!(got.explanation.window.count > 1, max_tokens == 14);
+        }
+    }
+}
+
 #[test]
 fn several_references_are_averaged_by_every_method_that_has_one() {
     let explainer = explainer("two-layers");

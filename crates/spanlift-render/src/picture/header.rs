@@ -19,7 +19,17 @@ const NAMES: f32 = 66.0;
 
 /// What the maps of a sheet are.
 fn maps(explanation: &Explanation) -> String {
-    let rest = "layer n: at the input of encoder layer n; output: at the final hidden states; the sum of each is Δt";
+    if explanation.layers.is_empty() {
+        return "words: at the word embeddings, before position and segment; this method has no other scores".to_owned();
+    }
+    let sum = if explanation.method.complete {
+        "; the sum of each is Δt"
+    } else {
+        ""
+    };
+    let rest = format!(
+        "layer n: at the input of encoder layer n; output: at the final hidden states{sum}"
+    );
     if words_as_layer_1(explanation) {
         format!(
             "{rest}. The words (at the word embeddings) are not drawn: they look {AS_LAYER_1}, since position, segment and LayerNorm pass nothing between tokens"
@@ -87,9 +97,9 @@ impl Page<'_> {
         let (name, value) = delta.split_once(' ').unwrap_or(("", &delta));
         self.row(room, name, Face::Bold, value);
         self.row(room, "", Face::Regular, &facts::target(explanation));
-        let holds = explanation.completeness.holds;
-        if full || !holds {
-            let face = if holds { Face::Regular } else { Face::Bold };
+        let broken = facts::broken(explanation);
+        if full || !explanation.completeness.holds {
+            let face = if broken { Face::Bold } else { Face::Regular };
             self.row(room, "sums", face, &facts::sums(explanation));
         }
         let window = &explanation.window;
@@ -104,10 +114,11 @@ impl Page<'_> {
             self.row(room, "window", Face::Regular, &text);
         }
         let (name, text) = match single {
-            Some(cut) => (
+            Some(cut) if explanation.method.complete => (
                 "map",
                 format!("{}; the sum of its scores is Δt", place(explanation, cut)),
             ),
+            Some(cut) => ("map", place(explanation, cut)),
             None => ("maps", maps(explanation)),
         };
         self.row(room, name, Face::Regular, &text);
@@ -136,8 +147,9 @@ impl Page<'_> {
             Unit::Words => "word",
             Unit::Wordpieces => "wordpiece",
         };
+        let [raises, lowers] = facts::meaning(self.explanation);
         let text = format!(
-            "of each {unit}: {positive} raises the target, {negative} lowers it, white is zero; {scale}{ramp}"
+            "of each {unit}: {positive} {raises}, {negative} {lowers}, white is zero; {scale}{ramp}"
         );
         self.row(room, "colours", Face::Regular, &text);
         let first = self.explanation.tokens.first();

@@ -8,7 +8,7 @@ use super::page::{Item, Page, Span, Style};
 use crate::clusters::{Cluster, clusters, paragraphs};
 use crate::colour::{Colour, Ramp};
 use crate::cut::{self, AS_LAYER_1, Cut, cuts, scales, share, units, words_as_layer_1};
-use crate::facts::sum_digits;
+use crate::facts::{self, sum_digits};
 use crate::number::{Digits, error, largest};
 use crate::options::Scale;
 use crate::text::label;
@@ -29,7 +29,12 @@ pub(crate) fn show(page: &mut Page, explanation: &Explanation, options: &Termina
     let scales = scales(scores.iter().map(Vec::as_slice), options.scale);
     let repeated = words_as_layer_1(explanation);
     if page.coloured() {
-        legend(page, options.scale, scales.first().copied().unwrap_or(0.0));
+        legend(
+            page,
+            options.scale,
+            scales.first().copied().unwrap_or(0.0),
+            facts::meaning(explanation),
+        );
         let clusters = clusters(explanation);
         for (i, ((cut, scores), scale)) in cuts.iter().zip(&scores).zip(scales).enumerate() {
             page.blank();
@@ -65,7 +70,7 @@ fn by_token(units: &[Word], scores: &[f32]) -> Vec<f32> {
 }
 
 /// The colours and what they stand for, on one line.
-fn legend(page: &mut Page, scale: Scale, largest: f64) {
+fn legend(page: &mut Page, scale: Scale, largest: f64, [red, blue]: [&str; 2]) {
     let fine = [-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0];
     let coarse = [-1.0, -0.5, 0.0, 0.5, 1.0];
     let wide = page.width() >= 72;
@@ -102,7 +107,7 @@ fn legend(page: &mut Page, scale: Scale, largest: f64) {
     };
     items.push(Item::plain(1, note));
     page.flow(Span::new("scale", Style::PLAIN), NAMES, items);
-    let meaning = "red raises the target, blue lowers it";
+    let meaning = format!("red {red}, blue {blue}");
     page.flow(
         Span::new("", Style::PLAIN),
         NAMES,

@@ -14,8 +14,8 @@ fn name(text: &str) -> Span {
     Span::new(text, Style::PLAIN)
 }
 
-/// Question, answer, scores, target, method and the check.
-pub(crate) fn head(page: &mut Page, explanation: &Explanation) {
+/// Question, answer, scores and target.
+pub(crate) fn asked(page: &mut Page, explanation: &Explanation) {
     page.flow(
         name("question"),
         NAMES,
@@ -23,6 +23,11 @@ pub(crate) fn head(page: &mut Page, explanation: &Explanation) {
     );
     answer(page, explanation);
     target(page, explanation);
+}
+
+/// The same, with method and the check.
+pub(crate) fn head(page: &mut Page, explanation: &Explanation) {
+    asked(page, explanation);
     let method = &explanation.method;
     let mut items = vec![
         Item::plain(0, label(&method.name, 40)),
@@ -35,6 +40,9 @@ pub(crate) fn head(page: &mut Page, explanation: &Explanation) {
             3,
             Item::plain(2, format!("(mean of {})", method.references)),
         );
+    }
+    if let Some(settings) = facts::settings(explanation) {
+        items.insert(2, Item::plain(2, settings));
     }
     page.flow(name("method"), NAMES, items);
     completeness(page, explanation);
@@ -111,13 +119,13 @@ fn target(page: &mut Page, explanation: &Explanation) {
 }
 
 fn completeness(page: &mut Page, explanation: &Explanation) {
-    let style = if explanation.completeness.holds {
-        Style::PLAIN
-    } else {
+    let style = if facts::broken(explanation) {
         Style {
             bold: true,
             ..page.tint(1.0)
         }
+    } else {
+        Style::PLAIN
     };
     page.flow(name("sums"), NAMES, prose(&facts::sums(explanation), style));
 }

@@ -35,6 +35,9 @@ impl Column {
 /// The matrix, then the strongest heads and edges.
 pub(crate) fn show(page: &mut Page, explanation: &Explanation) {
     let scores = &explanation.heads.score;
+    if scores.is_empty() {
+        return;
+    }
     let scale = largest(scores.iter().flatten().copied());
     let digits = Digits::of(scale, 3);
     page.blank();
@@ -71,7 +74,11 @@ pub(crate) fn show(page: &mut Page, explanation: &Explanation) {
     columns.push(plain("MLP", &explanation.mlp));
     columns.push(plain("MLP resid.", &explanation.mlp_residual));
     matrix(page, scores.len(), &columns);
-    let ledger = "in each layer heads + residual = Δt, and MLP + MLP resid. = Δt";
+    let ledger = if explanation.method.complete {
+        "in each layer heads + residual = Δt, and MLP + MLP resid. = Δt"
+    } else {
+        "this method does not make heads + residual, or MLP + MLP resid., add up to Δt"
+    };
     page.flow(
         Span::new("", Style::PLAIN),
         NAMES,

@@ -8,7 +8,7 @@ use crate::attribute::{Span, Target};
 use crate::encode::{EncodeError, Windows};
 
 /// What is explained of one item.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Choice {
     pub(super) candidates: Vec<Candidate>,
     /// The explained window.

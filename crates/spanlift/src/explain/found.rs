@@ -10,7 +10,7 @@ use crate::methods::{
 };
 use crate::model::{Layout, Trace, logits};
 use crate::ops::attention::Head;
-use crate::ops::{Real, embedding};
+use crate::ops::{Matrix, Real, embedding};
 
 impl<T: Real> Explainer<T> {
     /// One for each packed item. But for a walk each is made by itself, so that its scores do not depend on the others.
@@ -59,7 +59,14 @@ impl<T: Real> Explainer<T> {
             .map(|b| {
                 let item = &ready[b];
                 let words = self.word_tokens(item);
-                let sequence = self.sequence(item, &words, layout, b, input, targets[b]);
+                // Those that the method does not look at have not been run.
+                let references = if options.method.compares(preset) {
+                    &item.references[..]
+                } else {
+                    &[]
+                };
+                let sequence =
+                    self.sequence(item, references, &words, layout, b, input, targets[b]);
                 match options.method {
                     Method::Walk => unreachable!("walked above"),
                     Method::IntegratedGradients(path) => {
@@ -91,6 +98,7 @@ impl<T: Real> Explainer<T> {
     fn sequence<'a>(
         &'a self,
         item: &'a Ready<'_, T>,
+        references: &'a [Matrix<T>],
         word_tokens: &'a [std::ops::Range<usize>],
         layout: &Layout,
         b: usize,
@@ -101,7 +109,7 @@ impl<T: Real> Explainer<T> {
         let encoding = &item.encoding;
         let (start, tokens) = (layout.starts[b], layout.segments.len());
         let own = Layout::new([&encoding.segments[..]]);
-        let reference_values = item.references.iter().enumerate().map(|(r, words)| {
+        let reference_values = references.iter().enumerate().map(|(r, words)| {
             if r == 0 {
                 // Behind the inputs.
                 target.value(&input.logits, tokens + start)
@@ -114,7 +122,7 @@ impl<T: Real> Explainer<T> {
             segments: &encoding.segments,
             ids: &encoding.ids,
             words: embedding::words(&encoder.embeddings, &encoding.ids),
-            references: &item.references,
+            references,
             target,
             value: target.value(&input.logits, start),
             reference_values: reference_values.collect(),

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod choice;
+mod compare;
 mod error;
 mod found;
 mod windows;
@@ -114,6 +115,7 @@ pub struct Explainer<T> {
 }
 
 /// One item on its way: encoded, its references made. A passage of several windows has its choice already.
+#[derive(Clone)]
 struct Ready<'a, T> {
     at: usize,
     item: Item<'a>,
