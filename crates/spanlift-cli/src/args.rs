@@ -15,6 +15,7 @@ use spanlift_render::colour::{Palette, Ramp};
 use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
 use spanlift_store::{Keep, Plan, Selection};
 
+use crate::method::MethodArgs;
 use crate::output;
 
 /// Why did a BERT question-answering model give its answer?
@@ -57,6 +58,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
     /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or tokens:FILE (JSON: one id for
     /// each token of the explained window, as an explanation's `tokens` have them; or several such lists, to average)
     #[arg(long, default_value = "mask")]
@@ -410,7 +413,7 @@ impl UnitArg {
 }
 
 impl RuleArg {
-    fn preset(self) -> Preset {
+    pub(crate) fn preset(self) -> Preset {
         match self {
             Self::Rescale => RESCALE,
             Self::RevealCancel => REVEAL_CANCEL,

@@ -27,6 +27,11 @@ struct Texts {
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     // All that can be wrong with what was typed comes before the work.
+    if args.method.compare {
+        crate::compare::check(args)?;
+    } else {
+        crate::method::check(args)?;
+    }
     crate::render::check(&args.pictures)?;
     if args.all_windows {
         crate::windows::check(args)?;
@@ -100,12 +105,19 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
         KeepEdges::Strongest
     };
     options.attention = args.attention.is_some();
+    if !args.method.compare {
+        let method = args.method.method;
+        (options.method, options.preset) = args.method.of(method, options.preset);
+    }
     let item = Item {
         question: &texts.question,
         passage: &texts.passage,
     };
     if args.all_windows {
         return crate::windows::run(args, &explainer, item, &options, texts.gold.as_deref());
+    }
+    if args.method.compare {
+        return crate::compare::run(args, &explainer, item, &options, texts.gold.as_deref());
     }
     let explained = explainer
         .explain_watched(item, &options, &mut output::watch_windows())
@@ -168,7 +180,8 @@ pub(crate) fn window_notes<T: Real>(
 /// Warns where the sums do not hold.
 pub(crate) fn completeness(explanation: &Explanation) -> Outcome {
     let found = &explanation.completeness;
-    if found.holds {
+    // A method that promises no sum breaks none: its error is printed with it.
+    if found.holds || !explanation.method.complete {
         return Outcome::Done;
     }
     output::warn(&format!(

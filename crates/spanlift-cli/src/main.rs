@@ -3,11 +3,13 @@
 mod args;
 mod attribute;
 mod audit;
+mod compare;
 mod data;
 mod evaluate;
 mod explain;
 #[cfg(feature = "hub")]
 mod hub;
+mod method;
 mod model;
 mod output;
 mod render;

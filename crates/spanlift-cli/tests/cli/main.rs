@@ -17,6 +17,7 @@ mod explain;
 mod files;
 #[cfg(feature = "hub")]
 mod hub;
+mod methods;
 mod mutations;
 #[cfg(not(feature = "hub"))]
 mod no_hub;

@@ -1,0 +1,157 @@
+//! `--method` and what belongs to it.
+
+use anyhow::ensure;
+use clap::{Args as Group, ValueEnum};
+
+use spanlift::attribute::rules::{GRADIENT, LRP, Preset};
+use spanlift::methods::Method;
+use spanlift::methods::attention::Flow;
+use spanlift::methods::integrated::{BOUND, LAST, Nodes, Path, Steps};
+use spanlift::methods::occlusion::Unit;
+use spanlift_explanation::Scope;
+
+use crate::args::ExplainArgs;
+
+/// How the scores are made.
+#[derive(Debug, Group)]
+pub(crate) struct MethodArgs {
+    /// How the scores are made. But for deeplift no method makes them add up to Δt exactly: the error is printed
+    #[arg(long, value_enum, default_value_t = MethodArg::Deeplift)]
+    pub(crate) method: MethodArg,
+    /// Put the question to every method: a table, words as rows, methods as columns; -o FILE.json writes all of it
+    #[arg(long, conflicts_with_all = ["method", "all_windows", "figures", "check", "edges", "attention"])]
+    pub(crate) compare: bool,
+    /// Points on the path of integrated-gradients, or auto: as many as bring every cut's error under 1e-3
+    #[arg(long, value_name = "N|auto", default_value = "50", value_parser = steps)]
+    pub(crate) steps: Steps,
+    /// Where those points lie
+    #[arg(long, value_enum, default_value_t = NodesArg::GaussLegendre)]
+    pub(crate) nodes: NodesArg,
+    /// What occlusion replaces at a time: token, word, or window:N (so many neighbouring tokens)
+    #[arg(long, value_name = "token|word|window:N", default_value = "word", value_parser = unit)]
+    pub(crate) occlude: Unit,
+    /// What random draws from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// Exactly complete, from one walk back
+    Deeplift,
+    /// The gradient times the difference to the reference
+    GradientXInput,
+    /// The gradient along the path from the reference
+    IntegratedGradients,
+    /// Layer-wise relevance propagation as AttnLRP has it (its authors hold a patent); without a reference
+    Lrp,
+    /// What the target loses without the word
+    Occlusion,
+    /// Where the target's tokens look, in each layer
+    Attention,
+    /// The same, multiplied from the output down
+    Rollout,
+    /// Noise: the floor
+    Random,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NodesArg {
+    /// The roots of a Legendre polynomial: few points, small error
+    GaussLegendre,
+    /// The middles of equal parts
+    Riemann,
+}
+
+fn steps(text: &str) -> Result<Steps, String> {
+    if text == "auto" {
+        return Ok(Steps::Auto { bound: BOUND });
+    }
+    let number = text.parse().ok().filter(|n| (1..=MOST).contains(n));
+    number
+        .map(Steps::Fixed)
+        .ok_or_else(|| format!("expected auto or a whole number from 1 to {MOST}"))
+}
+
+/// More than any completeness needs.
+const MOST: usize = 16 * LAST;
+
+fn unit(text: &str) -> Result<Unit, String> {
+    let window = |text: &str| text.strip_prefix("window:")?.parse().ok();
+    match text {
+        "token" => Ok(Unit::Token),
+        "word" => Ok(Unit::Word),
+        _ => match window(text) {
+            Some(size) if size > 0 => Ok(Unit::Window(size)),
+            _ => Err("expected token, word or window:N with N of at least 1".to_owned()),
+        },
+    }
+}
+
+impl MethodArgs {
+    /// The method, and the rules of its walk; `preset` is DeepLIFT's.
+    pub(crate) fn of(&self, method: MethodArg, preset: Preset) -> (Method, Preset) {
+        let nodes = match self.nodes {
+            NodesArg::GaussLegendre => Nodes::GaussLegendre,
+            NodesArg::Riemann => Nodes::Riemann,
+        };
+        let steps = self.steps;
+        match method {
+            MethodArg::Deeplift => (Method::Walk, preset),
+            MethodArg::GradientXInput => (Method::Walk, GRADIENT),
+            MethodArg::Lrp => (Method::Walk, LRP),
+            MethodArg::IntegratedGradients => {
+                (Method::IntegratedGradients(Path { nodes, steps }), preset)
+            }
+            MethodArg::Occlusion => (Method::Occlusion(self.occlude), preset),
+            MethodArg::Attention => (Method::Attention(Flow::Raw), preset),
+            MethodArg::Rollout => (Method::Attention(Flow::Rollout), preset),
+            MethodArg::Random => (Method::Random(self.seed), preset),
+        }
+    }
+
+    /// Every method, in the order of `--help`.
+    pub(crate) fn all(&self, preset: Preset) -> Vec<(Method, Preset)> {
+        let all = MethodArg::value_variants().iter();
+        all.map(|&method| self.of(method, preset)).collect()
+    }
+}
+
+/// Refuses, before the work, what the method cannot give.
+pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
+    let method = args.method.method;
+    let typed = method.to_possible_value();
+    let name = typed.as_ref().map_or("", |typed| typed.get_name());
+    let preset = args.common.rule.preset();
+    let (scores, rules) = args.method.of(method, preset);
+    if method != MethodArg::Deeplift {
+        ensure!(
+            !args.all_windows,
+            "--all-windows: expected --method deeplift, got `{name}`"
+        );
+        ensure!(
+            preset == spanlift::attribute::rules::RESCALE,
+            "--rule: it is a rule of --method deeplift, got `{name}`"
+        );
+    }
+    ensure!(
+        args.edges.is_none() || scores == Method::Walk && rules != LRP,
+        "--edges: expected --method deeplift or gradient-x-input, got `{name}`, which has no edge scores"
+    );
+    ensure!(
+        args.pictures.figures.is_none() || scores.scope() != Scope::Words,
+        "--figures: expected a method that scores every layer, got `{name}`, which scores the words alone"
+    );
+    let page = args.pictures.outputs.iter().find(|path| {
+        let ending = path.extension().unwrap_or_default();
+        ending.eq_ignore_ascii_case("html") || ending.eq_ignore_ascii_case("htm")
+    });
+    if let Some(page) = page {
+        ensure!(
+            scores.scope() == Scope::All,
+            "--output: `{}`: a page needs scores of every head and layer, which `{name}` does not give; take .svg, .png or .json",
+            page.display()
+        );
+    }
+    Ok(())
+}
