@@ -1,9 +1,31 @@
 //! Why a run cannot be studied.
 
+use spanlift_store::StoreError;
+
 /// Why a run cannot be studied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
+    /// The run cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run has no rows.
+    #[error("the run has no explained question")]
+    Empty,
+    /// The claims speak of early, middle and late layers.
+    #[error("the claims need a model of at least 3 layers, got {layers}")]
+    FewLayers {
+        /// L.
+        layers: usize,
+    },
+    /// A control, or the other run of a comparison, is not of the same questions and layers.
+    #[error("the run with {name} does not match: {reason}")]
+    Control {
+        /// `random spans`, `re-initialised weights`.
+        name: &'static str,
+        /// How not.
+        reason: String,
+    },
     /// A table could not be written down.
     #[error("table `{table}` cannot be written as {format}: {reason}")]
     Write {

@@ -1,9 +1,29 @@
-//! A run studied: how the scores shift through the layers, by the role of the tokens.
+//! A run studied: how the scores shift through the layers by the role of the tokens, and what the paper says of it.
 //!
-//! Every result is a [`Table`], which the report draws and [`Format`] writes.
+//! ```text
+//!  a run of spanlift-store
+//!       |  Study::read
+//!       v
+//!  Profile of each question      roles.rs (which token is what), profile.rs (shares by role, spread, shift), facts.rs
+//!       |
+//!       +-- groups.rs   means with intervals (bootstrap.rs) by kind of question and paragraph
+//!       +-- claims.rs   the paper's claims, against two controls
+//!       v
+//!  Table                         table.rs: every result is one; CSV, JSON, Parquet
+//! ```
 
+pub mod bootstrap;
+pub mod claims;
 mod error;
+pub mod facts;
+pub mod groups;
+pub mod profile;
+mod questions;
+pub mod roles;
+mod study;
 mod table;
 
 pub use error::StudyError;
+pub use questions::questions;
+pub use study::Study;
 pub use table::{Column, Format, Table, Values};
