@@ -17,6 +17,7 @@ use spanlift_store::{Keep, Plan, Selection};
 
 use crate::method::MethodArgs;
 use crate::output;
+use crate::study::args::StudyArgs;
 
 /// Why did a BERT question-answering model give its answer?
 ///
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     Attribute(AttributeArgs),
     Show(ShowArgs),
+    Study(StudyArgs),
 }
 
 /// Answer a question about a passage and show why
@@ -342,7 +344,7 @@ pub(crate) enum PrecisionArg {
     F64,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("expected at least 1".to_owned()),
         Ok(n) => Ok(n),
@@ -353,10 +355,17 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 /// More than any machine of today has cores, and few enough to be started in a moment.
 const MOST_THREADS: usize = 512;
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     let number = number.filter(|number| (1..=MOST_THREADS).contains(number));
     number.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+/// Starts the pool of threads that everything runs on: so many, or one for each core.
+pub(crate) fn start_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    pool.build_global()
+        .context("--threads: the threads could not be started")
 }
 
 fn chunk_size(text: &str) -> Result<usize, String> {
@@ -424,9 +433,7 @@ impl RuleArg {
 impl AnsweringArgs {
     /// Starts the pool of threads that everything runs on.
     pub(crate) fn start_threads(&self) -> anyhow::Result<()> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0));
-        pool.build_global()
-            .context("--threads: the threads could not be started")
+        start_threads(self.threads)
     }
 
     /// How answers are chosen.

@@ -14,6 +14,7 @@ mod model;
 mod output;
 mod render;
 mod show;
+mod study;
 mod windows;
 
 use std::process::ExitCode;
@@ -29,5 +30,6 @@ fn main() -> ExitCode {
         args::Command::Evaluate(args) => evaluate::run(&args),
         args::Command::Attribute(args) => attribute::run(&args),
         args::Command::Show(args) => show::run(&args),
+        args::Command::Study(args) => study::run(&args),
     })
 }

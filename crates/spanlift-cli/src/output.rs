@@ -185,6 +185,20 @@ pub(crate) fn write_whole(option: &str, path: &Path, bytes: &[u8]) -> anyhow::Re
     files.finish()
 }
 
+/// Writes files whole, all of them or, where one cannot be made, none.
+pub(crate) fn write_each(option: &str, files: &[(PathBuf, Vec<u8>)]) -> anyhow::Result<()> {
+    let written: Vec<WholeFiles<'_>> = files
+        .iter()
+        .map(|(path, bytes)| {
+            let mut file = WholeFiles::new(option, &[path.as_path()])?;
+            let written = file.write_all(bytes);
+            written.with_context(|| file.failed(path))?;
+            Ok(file)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    written.into_iter().try_for_each(WholeFiles::finish)
+}
+
 /// Files that get the same bytes, piece by piece, and are there when all is written: until then temporary files beside them.
 pub(crate) struct WholeFiles<'a> {
     option: &'a str,

@@ -1,0 +1,118 @@
+//! What `spanlift study` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Subcommand, ValueEnum};
+use spanlift_study::Format;
+use spanlift_study::bootstrap::Bootstrap;
+
+/// Study a run: how the scores shift through the layers, the paper's claims, clusters of questions, a report
+#[derive(Debug, Group)]
+pub(crate) struct StudyArgs {
+    #[command(subcommand)]
+    pub(crate) command: StudyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StudyCommand {
+    Profile(ProfileArgs),
+    Claims(ClaimsArgs),
+}
+
+/// Show the mean share of each role of tokens, layer by layer
+#[derive(Debug, Group)]
+pub(crate) struct ProfileArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Which score is shared out
+    #[arg(long, value_enum, default_value_t = MeasureArg::Positive)]
+    pub(crate) measure: MeasureArg,
+    /// A table for each group: question-type, answered, answerable, right, article, length, digits, names, overlap or place
+    #[arg(long, value_name = "GROUPING", default_value = "all")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+/// Test what the paper claims about the layers
+#[derive(Debug, Group)]
+pub(crate) struct ClaimsArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) controls: ControlArgs,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+/// The run, and how it is looked at.
+#[derive(Debug, Group)]
+pub(crate) struct RunArgs {
+    /// The folder of a run that `attribute` made
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// How often passages are resampled for an interval
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = crate::args::at_least_one)]
+    pub(crate) resamples: usize,
+    /// What everything random is drawn by
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads (default: one for each core)
+    #[arg(long, value_name = "N", value_parser = crate::args::threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Runs over the same questions that a claim is held against.
+#[derive(Debug, Group)]
+pub(crate) struct ControlArgs {
+    /// A run of `attribute --answers random`: what it shows too has nothing to do with the answer
+    #[arg(long, value_name = "RUN")]
+    pub(crate) random_spans: Option<PathBuf>,
+    /// A run of `attribute --randomise all`: what it shows too was not learned
+    #[arg(long, value_name = "RUN")]
+    pub(crate) random_weights: Option<PathBuf>,
+}
+
+/// Tables as files.
+#[derive(Debug, Group)]
+pub(crate) struct TableArgs {
+    /// Write the tables as files of this format, into the folder of --output
+    #[arg(long, value_enum, requires = "output")]
+    pub(crate) format: Option<FormatArg>,
+    /// The folder
+    #[arg(short, long, value_name = "DIR", requires = "format")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatArg {
+    Csv,
+    Json,
+    Parquet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MeasureArg {
+    Positive,
+    Negative,
+    Absolute,
+}
+
+impl FormatArg {
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::Csv => Format::Csv,
+            Self::Json => Format::Json,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+}
+
+impl RunArgs {
+    pub(crate) fn bootstrap(&self) -> Bootstrap {
+        Bootstrap {
+            resamples: self.resamples,
+            seed: self.seed,
+        }
+    }
+}

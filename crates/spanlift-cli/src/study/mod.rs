@@ -1,0 +1,126 @@
+//! `spanlift study`: a run looked at as a whole. A subcommand is a file.
+
+pub(crate) mod args;
+mod claims;
+mod profile;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
+
+use spanlift_store::{Record, Run};
+use spanlift_study::{Study, Table};
+
+use crate::output::{self, Outcome, count};
+use args::{RunArgs, StudyArgs, StudyCommand, TableArgs};
+
+pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
+    match &args.command {
+        StudyCommand::Profile(args) => profile::run(args),
+        StudyCommand::Claims(args) => claims::run(args),
+    }
+}
+
+/// Reads a run, and says what is odd about it.
+fn read(folder: &Path, seed: u64, look: impl FnMut(&Record)) -> anyhow::Result<Study> {
+    let name = folder.display();
+    let run = Run::open(folder).with_context(|| format!("`{name}` is no run"))?;
+    let bar = output::progress(run.plan_of().data.questions, "reading");
+    let mut look = look;
+    let study = Study::read(&run, seed, |record| {
+        bar.inc(1);
+        look(record);
+    });
+    bar.finish_and_clear();
+    let study = study.with_context(|| format!("`{name}`"))?;
+    if study.missing > 0 {
+        output::warn(&format!(
+            "`{name}` is not finished: {} of {} are missing, and what follows is of the rest",
+            study.missing,
+            count(study.plan.chunks, "chunk")
+        ));
+    }
+    if study.broken > 0 {
+        output::warn(&format!(
+            "the scores of {} of {} in `{name}` do not add up",
+            study.broken,
+            count(study.profiles.len(), "explanation")
+        ));
+    }
+    Ok(study)
+}
+
+/// Reads the run that is studied.
+fn read_run(args: &RunArgs, look: impl FnMut(&Record)) -> anyhow::Result<Study> {
+    crate::args::start_threads(args.threads)?;
+    read(&args.run, args.seed, look)
+}
+
+/// What was studied, in a line.
+fn headline(study: &Study) -> String {
+    let plan = &study.plan;
+    let method = &plan.method.info;
+    format!(
+        "{} of {}; {}; {} {}, reference {}\n",
+        count(study.profiles.len(), "question"),
+        plan.data.name,
+        plan.model.info.name,
+        method.name,
+        method.rule,
+        method.reference,
+    )
+}
+
+/// A grid of texts: the first column to the left, numbers to the right.
+fn grid(heading: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(heading.to_vec());
+    for row in rows {
+        grid.add_row(row);
+    }
+    for column in grid.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let lines = grid.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+/// Where tables go, checked before the work is done.
+fn check_tables(args: &TableArgs) -> anyhow::Result<()> {
+    match &args.output {
+        Some(folder) => output::check_folder("--output", folder),
+        None => Ok(()),
+    }
+}
+
+/// Writes all of them or none.
+fn write_tables(args: &TableArgs, tables: &[&Table]) -> anyhow::Result<()> {
+    let Some((format, folder)) = args.format.zip(args.output.as_ref()) else {
+        return Ok(());
+    };
+    let format = format.format();
+    let name = |table: &&Table| folder.join(format!("{}.{}", table.name, format.name()));
+    let files: Vec<(PathBuf, Vec<u8>)> = tables
+        .iter()
+        .map(|table| Ok((name(table), table.write(format)?)))
+        .collect::<anyhow::Result<_>>()?;
+    output::write_each("--output", &files)
+}
+
+/// The groups of a grouping.
+fn grouping<'a>(
+    groupings: &'a [spanlift_study::groups::Grouping],
+    name: &str,
+) -> anyhow::Result<&'a spanlift_study::groups::Grouping> {
+    let found = groupings.iter().find(|grouping| grouping.name == name);
+    let names: Vec<&str> = groupings.iter().map(|grouping| grouping.name).collect();
+    ensure!(
+        found.is_some(),
+        "--by: expected one of {}, got `{name}`",
+        names.join(", ")
+    );
+    found.context("--by")
+}
