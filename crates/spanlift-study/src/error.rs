@@ -18,13 +18,21 @@ pub enum StudyError {
         /// L.
         layers: usize,
     },
-    /// A control, or the other run of a comparison, is not of the same questions and layers.
+    /// A control is not of the same questions and layers.
     #[error("the run with {name} does not match: {reason}")]
     Control {
         /// `random spans`, `re-initialised weights`.
         name: &'static str,
         /// How not.
         reason: String,
+    },
+    /// Two runs are of different questions.
+    #[error("the runs have no question in common: {a} in the first, {b} in the second")]
+    NothingInCommon {
+        /// Questions of the first.
+        a: usize,
+        /// Questions of the second.
+        b: usize,
     },
     /// A table could not be written down.
     #[error("table `{table}` cannot be written as {format}: {reason}")]

@@ -18,6 +18,8 @@ pub struct Facts {
     pub article: String,
     /// What the question asks for.
     pub question_type: QuestionKind,
+    /// The explained answer; empty for no answer.
+    pub answer: String,
     /// The model gives an answer.
     pub answered: bool,
     /// The data set has an answer.
@@ -66,6 +68,7 @@ impl Facts {
             id: record.id.clone(),
             article: record.title.clone(),
             question_type: record.kind(),
+            answer: answer.text.clone(),
             answered: answer.has_answer,
             answerable: !record.is_impossible,
             right: record.exact == 1.0,

@@ -8,12 +8,14 @@
 //!       |
 //!       +-- groups.rs   means with intervals (bootstrap.rs) by kind of question and paragraph
 //!       +-- claims.rs   the paper's claims, against two controls
+//!       +-- diff.rs     two runs over the same questions
 //!       v
 //!  Table                         table.rs: every result is one; CSV, JSON, Parquet
 //! ```
 
 pub mod bootstrap;
 pub mod claims;
+pub mod diff;
 mod error;
 pub mod facts;
 pub mod groups;

@@ -251,7 +251,7 @@ fn shifts(maps: &[&[f32]]) -> Vec<Option<f32>> {
 }
 
 /// The Jensen–Shannon distance of two distributions over the same tokens: √(½ KL(p‖m) + ½ KL(q‖m)) in bits, m their mean.
-fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
+pub(crate) fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
     let part = |a: f64, mean: f64| if a > 0.0 { a * (a / mean).log2() } else { 0.0 };
     let divergence: f64 = p
         .iter()

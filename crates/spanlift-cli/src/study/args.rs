@@ -17,6 +17,7 @@ pub(crate) struct StudyArgs {
 pub(crate) enum StudyCommand {
     Profile(ProfileArgs),
     Claims(ClaimsArgs),
+    Diff(DiffArgs),
 }
 
 /// Show the mean share of each role of tokens, layer by layer
@@ -41,6 +42,18 @@ pub(crate) struct ClaimsArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) controls: ControlArgs,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+/// Compare two runs over the same questions: where profiles and answers differ
+#[derive(Debug, Group)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The run that it is compared with
+    #[arg(value_name = "OTHER")]
+    pub(crate) other: PathBuf,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
 }

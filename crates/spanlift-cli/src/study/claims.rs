@@ -4,11 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use spanlift_study::bootstrap::Estimate;
 use spanlift_study::claims::{self, Claims};
 
 use super::args::{ClaimsArgs, ControlArgs, RunArgs};
-use super::{Study, check_tables, grid, headline, read, read_run, write_tables};
+use super::{Study, check_tables, grid, headline, interval, read, read_run, write_tables};
 use crate::output::{self, Outcome};
 
 pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<Outcome> {
@@ -77,14 +76,4 @@ pub(super) fn text(found: &Claims) -> String {
         text.push_str(&grid(&heading, rows));
     }
     text
-}
-
-fn interval(estimate: Estimate) -> String {
-    if estimate.questions == 0 {
-        return "–".to_owned();
-    }
-    let Estimate {
-        mean, low, high, ..
-    } = estimate;
-    format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod claims;
+mod diff;
 mod profile;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use anyhow::{Context, ensure};
 use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
 
 use spanlift_store::{Record, Run};
+use spanlift_study::bootstrap::Estimate;
 use spanlift_study::{Study, Table};
 
 use crate::output::{self, Outcome, count};
@@ -19,6 +21,7 @@ pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
     match &args.command {
         StudyCommand::Profile(args) => profile::run(args),
         StudyCommand::Claims(args) => claims::run(args),
+        StudyCommand::Diff(args) => diff::run(args),
     }
 }
 
@@ -123,4 +126,15 @@ fn grouping<'a>(
         names.join(", ")
     );
     found.context("--by")
+}
+
+/// `+0.123 [+0.100, +0.150]`.
+fn interval(estimate: Estimate) -> String {
+    if estimate.questions == 0 {
+        return "–".to_owned();
+    }
+    let Estimate {
+        mean, low, high, ..
+    } = estimate;
+    format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
 }

@@ -21,5 +21,6 @@ mod methods;
 mod mutations;
 #[cfg(not(feature = "hub"))]
 mod no_hub;
+mod study;
 mod terminal;
 mod windows;

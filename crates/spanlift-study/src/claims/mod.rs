@@ -34,7 +34,7 @@ mod statistics;
 use std::collections::HashMap;
 
 use statistics::STATISTICS;
-pub(crate) use statistics::order;
+pub(crate) use statistics::{order, over};
 
 use crate::StudyError;
 use crate::bootstrap::{Bootstrap, Estimate};

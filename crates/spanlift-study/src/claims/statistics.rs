@@ -92,7 +92,11 @@ fn third(cut: usize, layers: usize) -> usize {
 }
 
 /// The mean of a number over the cuts of some thirds, each third counting alike; those cuts that have none are left out.
-fn over(profile: &Profile, thirds: &[usize], value: impl Fn(&CutProfile) -> Option<f64>) -> f64 {
+pub(crate) fn over(
+    profile: &Profile,
+    thirds: &[usize],
+    value: impl Fn(&CutProfile) -> Option<f64>,
+) -> f64 {
     let layers = profile.attention.len();
     let of_third = |of: &usize| {
         let cuts = profile.cuts.iter().take(layers).enumerate();

@@ -1,0 +1,155 @@
+//! `spanlift study diff`: two runs over the same questions.
+
+use std::fmt::Write;
+
+use spanlift_study::diff::{Change, Diff};
+use spanlift_study::{Study, Table, Values};
+
+use super::args::DiffArgs;
+use super::{check_tables, grid, headline, read, read_run, write_tables};
+use crate::output::{self, Outcome, count};
+
+/// So many rows of what differs most are printed.
+const MOST: usize = 10;
+
+pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
+    check_tables(&args.tables)?;
+    let a = read_run(&args.run, |_| {})?;
+    let b = read(&args.other, args.run.seed, |_| {})?;
+    let diff = Diff::new(&a.profiles, &b.profiles)?;
+    let left_out = diff.only_a + diff.only_b;
+    if left_out > 0 {
+        output::warn(&format!(
+            "{} of the first run and {} of the second are not in the other, and left out",
+            count(diff.only_a, "question"),
+            diff.only_b
+        ));
+    }
+    let bootstrap = args.run.bootstrap();
+    let shares = diff.shares(bootstrap);
+    let questions = diff.questions_table();
+    if args.tables.format.is_some() {
+        let others = [
+            diff.spread(bootstrap),
+            diff.scores_table(bootstrap),
+            diff.answers_table(),
+        ];
+        let [spread, scores, answers] = &others;
+        write_tables(
+            &args.tables,
+            &[&shares, spread, scores, answers, &questions],
+        )?;
+    }
+    output::print(&text(
+        &a,
+        &b,
+        &diff,
+        &diff.scores(bootstrap),
+        &shares,
+        &questions,
+    ))?;
+    Ok(Outcome::Done)
+}
+
+fn text(
+    a: &Study,
+    b: &Study,
+    diff: &Diff<'_>,
+    scores: &[(&str, Change)],
+    shares: &Table,
+    questions: &Table,
+) -> String {
+    let mut text = format!("a: {}b: {}\n", headline(a), headline(b));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{} in common", count(diff.questions(), "question"));
+    let per_cent = |n: usize| format!("{:.1} %", 100.0 * n as f64 / diff.questions() as f64);
+    let answers = diff.answers().into_iter();
+    let answers = answers.map(|(what, n)| vec![what.to_owned(), n.to_string(), per_cent(n)]);
+    text.push_str(&grid(&[], answers));
+    let heading = ["mean", "a", "b", "b − a [95 %]"].map(str::to_owned);
+    let scores = scores.iter().map(|(name, change)| {
+        let Change { a, b, difference } = change;
+        vec![
+            (*name).to_owned(),
+            format!("{a:.3}"),
+            format!("{b:.3}"),
+            super::interval(*difference),
+        ]
+    });
+    let _ = write!(text, "\n{}", grid(&heading, scores));
+    let _ = write!(
+        text,
+        "\nshares of positive score that differ most, over all questions\n{}",
+        most(shares)
+    );
+    let _ = write!(
+        text,
+        "\nquestions whose profiles differ most\n{}",
+        furthest(questions)
+    );
+    text
+}
+
+/// The rows of all questions and positive score with the largest differences, whose intervals lie beside 0.
+fn most(shares: &Table) -> String {
+    let text = |column: &str, row: usize| match shares.column(column) {
+        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let number = |column: &str, row: usize| match shares.column(column) {
+        Some(Values::Number(values)) => values[row].unwrap_or(f64::NAN),
+        _ => f64::NAN,
+    };
+    let mut rows: Vec<usize> = (0..shares.rows())
+        .filter(|&row| text("grouping", row) == "all" && text("measure", row) == "positive")
+        .filter(|&row| number("low", row) * number("high", row) > 0.0)
+        .collect();
+    let size = |row: &usize| -number("difference", *row).abs();
+    rows.sort_by(|x, y| size(x).total_cmp(&size(y)));
+    if rows.is_empty() {
+        return "none\n".to_owned();
+    }
+    let heading = ["at", "role", "a", "b", "b − a [95 %]"].map(str::to_owned);
+    let rows = rows.into_iter().take(MOST).map(|row| {
+        let of = |column: &str| format!("{:.3}", number(column, row));
+        let [difference, low, high] =
+            ["difference", "low", "high"].map(|column| number(column, row));
+        vec![
+            text("at", row),
+            text("role", row),
+            of("a"),
+            of("b"),
+            format!("{difference:+.3} [{low:+.3}, {high:+.3}]"),
+        ]
+    });
+    grid(&heading, rows)
+}
+
+fn furthest(questions: &Table) -> String {
+    let columns = ["id", "distance", "answer_a", "answer_b"];
+    let heading = ["id", "distance", "a", "b"].map(str::to_owned);
+    let rows = (0..questions.rows().min(MOST)).map(|row| {
+        let of = |column: &&str| match questions.column(column) {
+            Some(Values::Number(values)) => {
+                values[row].map_or("–".to_owned(), |v| format!("{v:.3}"))
+            }
+            Some(Values::Text(values)) => shortened(values[row].as_deref().unwrap_or_default()),
+            _ => String::new(),
+        };
+        columns.iter().map(of).collect()
+    });
+    grid(&heading, rows)
+}
+
+fn shortened(text: &str) -> String {
+    const LETTERS: usize = 30;
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    match text.chars().count() {
+        0 => "no answer".to_owned(),
+        n if n <= LETTERS => text,
+        _ => text.chars().take(LETTERS - 1).chain(['…']).collect(),
+    }
+}

@@ -1,0 +1,217 @@
+//! `study`: a run looked at as a whole.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::desk::Desk;
+
+/// A run of the default model, which has six layers.
+fn attribute(desk: &Desk, out: &str, more: &[&str]) {
+    let args = ["attribute", "--data", "squad.json", "--out", out];
+    desk.run(&[&args[..], more].concat()).succeeded();
+}
+
+fn names(desk: &Desk, folder: &str) -> Vec<String> {
+    let files = fs::read_dir(desk.path(folder)).unwrap();
+    let mut names: Vec<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_profile_is_printed_and_its_tables_are_written() {
+    let desk = Desk::new();
+    attribute(&desk, "run", &[]);
+    let ran = desk
+        .run(&[
+            "study", "profile", "run", "--format", "json", "-o", "tables",
+        ])
+        .succeeded();
+    assert!(ran.stdout.starts_with(
+        "9 questions of squad.json; minilm-l6-squad2; deeplift rescale, reference mask\n"
+    ));
+    for words in [
+        "question-keyword",
+        "effective tokens",
+        "shift to the next",
+        "answer leads first",
+    ] {
+        assert!(
+            ran.stdout.contains(words),
+            "{words:?} is not in {}",
+            ran.stdout
+        );
+    }
+    let expected = [
+        "heads.json",
+        "leads.json",
+        "questions.json",
+        "shares.json",
+        "shift.json",
+        "spread.json",
+    ];
+    assert_eq!(names(&desk, "tables"), expected);
+    // The shares that are printed are those of the table: of the first cut's positive score, all questions.
+    let shares: Value = serde_json::from_slice(&desk.read("tables/shares.json")).unwrap();
+    let rows = shares["rows"].as_array().unwrap();
+    let row = rows
+        .iter()
+        .find(|row| {
+            row["cut"] == "1" && row["role"] == "question-word" && row["measure"] == "positive"
+        })
+        .unwrap();
+    let mean = format!("{:.1}", 100.0 * row["mean"].as_f64().unwrap());
+    let line = ran
+        .stdout
+        .lines()
+        .find(|line| line.trim().starts_with("question-word"))
+        .unwrap();
+    assert_eq!(
+        line.split_whitespace().nth(2),
+        Some(mean.as_str()),
+        "{line}"
+    );
+    let (low, high) = (row["low"].as_f64().unwrap(), row["high"].as_f64().unwrap());
+    let mean = row["mean"].as_f64().unwrap();
+    assert!(low <= mean && mean <= high);
+
+    let by = desk
+        .run(&[
+            "study",
+            "profile",
+            "run",
+            "--by",
+            "answerable",
+            "--measure",
+            "negative",
+        ])
+        .succeeded();
+    assert!(
+        by.stdout.contains("answerable: yes, 8 questions\n"),
+        "{}",
+        by.stdout
+    );
+    assert!(
+        by.stdout.contains("answerable: no, 1 question\n"),
+        "{}",
+        by.stdout
+    );
+    assert!(
+        by.stdout.contains("share of negative score"),
+        "{}",
+        by.stdout
+    );
+}
+
+#[test]
+fn claims_are_tested_and_a_run_stands_against_itself_as_no_control() {
+    let desk = Desk::new();
+    attribute(&desk, "run", &["--reference", "zero"]);
+    let args = [
+        "study",
+        "claims",
+        "run",
+        "--random-spans",
+        "run",
+        "--format",
+        "csv",
+        "-o",
+        "tables",
+    ];
+    let ran = desk.run(&args).succeeded();
+    assert_eq!(ran.stderr, "");
+    for claim in ["(a) ", "(b) ", "(c) ", "(d) "] {
+        assert!(ran.stdout.contains(claim), "{}", ran.stdout);
+    }
+    // What its own control shows as well holds nowhere.
+    assert!(!ran.stdout.contains("HOLDS"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("+0.000 [+0.000, +0.000]"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(names(&desk, "tables"), ["claims.csv", "verdicts.csv"]);
+    let claims = String::from_utf8(desk.read("tables/claims.csv")).unwrap();
+    assert_eq!(claims.lines().count(), 21);
+    attribute(&desk, "masked", &["--limit", "3"]);
+    let ran = desk.run(&["study", "claims", "masked"]).succeeded();
+    assert!(
+        ran.stderr.contains("is 0 by construction"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn two_runs_are_compared() {
+    let desk = Desk::new();
+    attribute(&desk, "a", &[]);
+    attribute(&desk, "b", &["--reference", "zero", "--limit", "4"]);
+    let ran = desk
+        .run(&[
+            "study", "diff", "a", "b", "--format", "parquet", "-o", "tables",
+        ])
+        .succeeded();
+    assert!(
+        ran.stdout.contains("4 questions in common"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr
+            .contains("5 questions of the first run and 0 of the second"),
+        "{}",
+        ran.stderr
+    );
+    let expected = [
+        "diff_answers.parquet",
+        "diff_questions.parquet",
+        "diff_scores.parquet",
+        "diff_shares.parquet",
+        "diff_spread.parquet",
+    ];
+    assert_eq!(names(&desk, "tables"), expected);
+    let same = desk.run(&["study", "diff", "a", "a"]).succeeded();
+    assert!(
+        same.stdout
+            .contains("shares of positive score that differ most, over all questions\nnone\n"),
+        "{}",
+        same.stdout
+    );
+}
+
+#[test]
+fn what_cannot_be_studied_is_said() {
+    let desk = Desk::new();
+    attribute(&desk, "run", &["--limit", "2", "--model", "model"]);
+    desk.write("file", "");
+    for (args, words) in [
+        (&["study", "profile", "nowhere"][..], "`nowhere` is no run"),
+        (
+            &["study", "profile", "run", "--by", "mood"],
+            "--by: expected one of all, ",
+        ),
+        (&["study", "claims", "run"], "at least 3 layers, got 2"),
+        (
+            &["study", "claims", "run", "--random-weights", "nowhere"],
+            "--random-weights: `nowhere` is no run",
+        ),
+        (
+            &["study", "profile", "run", "--format", "csv", "-o", "file"],
+            "expected a folder, got a file",
+        ),
+        (
+            &["study", "profile", "run", "--format", "csv"],
+            "--output <DIR>",
+        ),
+        (
+            &["study", "profile", "run", "--resamples", "0"],
+            "expected at least 1",
+        ),
+    ] {
+        desk.run(args).refused(&[words]);
+    }
+}
