@@ -1,4 +1,9 @@
 //! Shifts that were planted are found, and what is only noise is not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are not seen as tests"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Two runs compared: what was made to differ, and nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are not seen as tests"
+)]
 
 mod common;
 

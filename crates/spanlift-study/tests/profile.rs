@@ -1,4 +1,9 @@
 //! Roles and profiles against what was worked out by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are not seen as tests"
+)]
 
 mod common;
 
