@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use spanlift_explanation::{Part, Word, words};
 
-use crate::attribute::ReferenceError;
 use crate::explain::{ExplainError, Explained, Explainer};
 use crate::ops::Real;
+use crate::removal::{Removal, Worth};
 
 /// How many words are masked.
 pub const WORDS: usize = 5;
@@ -70,37 +70,33 @@ impl<T: Real> Explainer<T> {
     ///
     /// Where the vocabulary has no `[MASK]`, or logits overflow.
     pub fn check(&self, explained: &Explained<T>) -> Result<Check, ExplainError> {
-        let mask = self.checkpoint().vocabulary.mask;
-        let mask = mask.ok_or(ReferenceError::NoToken {
-            reference: "check",
-            token: "[MASK]",
-        })?;
         let explanation = &explained.explanation;
         let mut words = words(explanation);
         words.retain(|word| word.part != Part::Special);
         let count = WORDS.min(words.len());
-        let drop = |masked: &[&Word]| {
-            let mut ids = explained.encoding.ids.clone();
+        let kept = |masked: &[&Word]| {
+            let mut kept = vec![true; explanation.tokens.len()];
             for word in masked {
-                ids[word.tokens.clone()].fill(mask);
+                kept[word.tokens.clone()].fill(false);
             }
-            let value = self.value_at(explained.target, &explained.encoding, &ids)?;
-            Ok::<f64, ExplainError>(explanation.target.value - value)
+            kept
         };
         let mut ranked: Vec<&Word> = words.iter().collect();
         let score = |word: &Word| word.score(&explanation.word_score);
         ranked.sort_by(|a, b| score(b).total_cmp(&score(a)));
         ranked.truncate(count);
         let rng: &mut dyn Rng = &mut ChaCha8Rng::seed_from_u64(0);
-        let draws = (0..DRAWS).map(|_| {
-            let drawn: Vec<&Word> = words.sample(rng, count).collect();
-            drop(&drawn)
-        });
+        let draws = (0..DRAWS).map(|_| words.sample(rng, count).collect::<Vec<&Word>>());
+        let mut masked: Vec<Vec<&Word>> = draws.collect();
+        masked.insert(0, ranked.clone());
+        let kept: Vec<Vec<bool>> = masked.iter().map(|masked| kept(masked)).collect();
+        let worths = self.worth(explained, Removal::Mask, &kept)?;
+        let drop = |worth: &Worth| explanation.target.value - worth.target;
         Ok(Check {
             of: words.len(),
             words: ranked.iter().map(|word| word.text.clone()).collect(),
-            drop: drop(&ranked)?,
-            draws: draws.collect::<Result<_, _>>()?,
+            drop: drop(&worths[0]),
+            draws: worths[1..].iter().map(drop).collect(),
         })
     }
 }

@@ -52,5 +52,6 @@ mod explain;
 pub mod methods;
 pub mod model;
 pub mod ops;
+pub mod removal;
 
 pub use explain::{Answers, ExplainError, Explained, Explainer, Item, Options, WindowExplanations};

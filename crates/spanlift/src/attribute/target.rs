@@ -55,6 +55,30 @@ impl Target {
         }
     }
 
+    /// All spans that have a part; a margin's null answer is one of them.
+    pub(crate) fn spans(self) -> Vec<Span> {
+        match self {
+            Self::Span(span) | Self::Start(span) | Self::End(span) => vec![span],
+            Self::Margin(span) => vec![span, Span::NULL],
+            Self::Versus(span, other) => vec![span, other],
+        }
+    }
+
+    /// The same, where tokens stand elsewhere; `[CLS]` does not move.
+    pub(crate) fn moved(self, place: impl Fn(usize) -> usize) -> Self {
+        let moved = |span: Span| Span {
+            start: place(span.start),
+            end: place(span.end),
+        };
+        match self {
+            Self::Span(span) => Self::Span(moved(span)),
+            Self::Start(span) => Self::Start(moved(span)),
+            Self::End(span) => Self::End(moved(span)),
+            Self::Margin(span) => Self::Margin(moved(span)),
+            Self::Versus(span, other) => Self::Versus(moved(span), moved(other)),
+        }
+    }
+
     /// (token, u, v) of each position that has a part.
     pub(crate) fn terms(self) -> Vec<(usize, f64, f64)> {
         let both = |span: Span, sign: f64| [(span.start, sign, 0.0), (span.end, 0.0, sign)];

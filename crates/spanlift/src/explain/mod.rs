@@ -480,24 +480,6 @@ impl<T: Real> Explainer<T> {
             .encode(question, passage)?
             .windows(vocabulary, max_tokens, options.stride)
     }
-
-    /// The target's value on an encoding with other ids in place of its own.
-    pub(crate) fn value_at(
-        &self,
-        target: Target,
-        encoding: &Encoding,
-        ids: &[u32],
-    ) -> Result<f64, ExplainError> {
-        let layout = Layout::new([&encoding.segments[..]]);
-        let logits = self.logits(ids.to_vec(), &layout)?.swap_remove(0);
-        let rows = logits
-            .start
-            .iter()
-            .zip(&logits.end)
-            .flat_map(|(s, e)| [*s, *e])
-            .collect();
-        Ok(target.value(&Matrix::from_vec(logits.start.len(), 2, rows), 0))
-    }
 }
 
 /// The attention probabilities of sequence `b`; (L, A).
