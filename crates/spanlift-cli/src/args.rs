@@ -15,6 +15,7 @@ use spanlift_render::colour::{Palette, Ramp};
 use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
 use spanlift_store::{Keep, Plan, Selection};
 
+use crate::compare::CompareArgs;
 use crate::method::MethodArgs;
 use crate::output;
 use crate::study::args::StudyArgs;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     Attribute(AttributeArgs),
     Show(ShowArgs),
+    Compare(CompareArgs),
     Study(StudyArgs),
 }
 
@@ -374,7 +376,7 @@ fn chunk_size(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("expected a whole number from 1 to {}", Plan::MAX_CHUNK))
 }
 
-fn range(text: &str) -> Result<Range<usize>, String> {
+pub(crate) fn range(text: &str) -> Result<Range<usize>, String> {
     let ends = text.split_once("..");
     let ends = ends.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
     let ends = ends.filter(|ends: &Range<usize>| !ends.is_empty());

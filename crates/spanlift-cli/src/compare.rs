@@ -1,65 +1,324 @@
-//! `spanlift explain --compare`: one question under every method.
+//! `spanlift compare`: a data set under several methods, and which of them to believe.
+
+use std::fmt::Write;
+use std::ops::Range;
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use clap::Args as Group;
 
 use spanlift::ops::Real;
-use spanlift::{Explainer, Item, Options};
-use spanlift_explanation::{Compared, Comparison};
-use spanlift_render::comparison_terminal;
+use spanlift::{Explainer, Options};
+use spanlift_squad::Question;
+use spanlift_store::{Data, Plan, Selection};
+use spanlift_study::bootstrap::Bootstrap;
+use spanlift_study::faithfulness::measure::Scored;
+use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Summary};
+use spanlift_study::{Table, Values};
 
-use crate::args::ExplainArgs;
-use crate::explain::{completeness, gold_line, window_notes};
-use crate::output::{self, Outcome};
+use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
+use crate::data;
+use crate::method::{MethodArg, SettingArgs};
+use crate::model::Model;
+use crate::output::{self, Outcome, count};
+use crate::study::args::FormatArg;
+use crate::study::{grid, write_all};
 
-/// Refuses a picture, before the work.
-pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
-    for path in &args.pictures.outputs {
-        let ending = path.extension().unwrap_or_default();
-        ensure!(
-            ending.eq_ignore_ascii_case("json"),
-            "--output: `{}`: expected a name in .json, the one format of --compare; a method of that file has an explanation, which \
-             `spanlift render` draws",
-            path.display()
-        );
+/// Put a data set to several methods: how faithful each is, how far they agree, what they cost
+#[derive(Debug, Group)]
+pub(crate) struct CompareArgs {
+    /// A data set: SQuAD JSON, or the flat records of Hugging Face `datasets` as JSON lines or Parquet; plain, .gz or .zst
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The comparison's folder: compare.json, and the rows as Parquet in parts/. The same command goes on where it stopped
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Methods, with commas between them (default: all)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "METHODS")]
+    pub(crate) methods: Vec<MethodArg>,
+    /// Only the first N questions
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "sample")]
+    pub(crate) limit: Option<usize>,
+    /// Only N questions drawn at random (by --seed), in the order of the file
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) sample: Option<usize>,
+    /// Only these chunks of four questions, from A up to but without B, counted from 0
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    pub(crate) chunks: Option<Range<usize>>,
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage or question
+    #[arg(long, default_value = "mask")]
+    pub(crate) reference: String,
+    /// How often passages are resampled for an interval
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
+    pub(crate) resamples: usize,
+    /// Write the tables as files of this format into DIR/tables
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArg>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
+    let reference = reference(&args.reference)?;
+    let options = args.common.options(reference);
+    output::check_folder("--out", &args.out)?;
+    let (all, bad_records) = data::questions(&args.data, false)?;
+    let of = all.len();
+    let selection = Selection {
+        limit: args.limit,
+        sample: args.sample,
+        seed: args.settings.seed,
+    };
+    let questions = selection.of(all);
+    let name = args.data.file_name().unwrap_or_default().to_string_lossy();
+    let data = Data::new(&name, &questions, of, bad_records);
+    args.common.answering.start_threads()?;
+    match args.common.precision {
+        PrecisionArg::F32 => compare::<f32>(args, &options, (data, selection), &questions),
+        PrecisionArg::F64 => compare::<f64>(args, &options, (data, selection), &questions),
     }
+}
+
+impl CompareArgs {
+    fn methods(&self, options: &Options) -> anyhow::Result<Vec<Scored>> {
+        if self.methods.is_empty() {
+            return Ok(self.settings.all(options.preset));
+        }
+        let repeated =
+            (1..self.methods.len()).find(|&i| self.methods[..i].contains(&self.methods[i]));
+        ensure!(repeated.is_none(), "--methods: expected each method once");
+        let of = |&method: &MethodArg| self.settings.of(method, options.preset);
+        Ok(self.methods.iter().map(of).collect())
+    }
+}
+
+fn compare<T: Real>(
+    args: &CompareArgs,
+    options: &Options,
+    (data, selection): (Data, Selection),
+    questions: &[Question],
+) -> anyhow::Result<Outcome> {
+    let model = Model::find(&args.common.answering)?;
+    let explainer: Explainer<T> = model.load()?;
+    let methods = args.methods(options)?;
+    let hash = model.hash()?;
+    let plan = ComparisonPlan::new(options, &methods, |keep, chunk_size| {
+        Plan::new(data, selection, &explainer, hash, options, keep, chunk_size)
+    });
+    let chunks = args.chunks.clone().unwrap_or(0..plan.run.chunks);
+    ensure!(
+        chunks.end <= plan.run.chunks,
+        "--chunks: the comparison has {}, got {}..{}",
+        count(plan.run.chunks, "chunk"),
+        chunks.start,
+        chunks.end
+    );
+    let comparison = Comparison::plan(&args.out, plan).context("--out")?;
+    measure(
+        args,
+        &comparison,
+        chunks,
+        questions,
+        &explainer,
+        &methods,
+        options,
+    )?;
+    let missing = comparison.missing().len();
+    if missing > 0 {
+        let chunks = comparison.chunks();
+        let done = chunks - missing;
+        output::print(&format!(
+            "{done} of {chunks} chunks are done in {}\n",
+            args.out.display()
+        ))?;
+        return Ok(Outcome::Done);
+    }
+    let rows = comparison.rows().context("--out")?;
+    let summary = Summary::new(&rows, comparison.plan_of().names());
+    let bootstrap = Bootstrap {
+        resamples: args.resamples,
+        seed: 0,
+    };
+    let faithfulness = summary.faithfulness(bootstrap);
+    let agreement = summary.agreement(bootstrap);
+    if let Some(format) = args.format {
+        let tables = [
+            &summary.rows(),
+            &faithfulness,
+            &agreement,
+            &summary.pairs(bootstrap),
+        ];
+        let folder = args.out.join("tables");
+        output::check_folder("--out", &folder)?;
+        write_all(format.format(), &folder, &tables)?;
+    }
+    let names = comparison.plan_of().names();
+    output::print(&text(
+        args,
+        summary.questions(),
+        &names,
+        &faithfulness,
+        &agreement,
+    ))?;
+    Ok(Outcome::Done)
+}
+
+/// Does the chunks whose parts are not there.
+fn measure<T: Real>(
+    args: &CompareArgs,
+    comparison: &Comparison,
+    chunks: Range<usize>,
+    questions: &[Question],
+    explainer: &Explainer<T>,
+    methods: &[Scored],
+    options: &Options,
+) -> anyhow::Result<()> {
+    let run = &comparison.plan_of().run;
+    let mut missing = comparison.missing();
+    missing.retain(|chunk| chunks.contains(chunk));
+    let there = chunks.len() - missing.len();
+    if there > 0 {
+        output::note(&format!(
+            "`{}`: {there} of {} there already",
+            args.out.display(),
+            count(chunks.len(), "chunk")
+        ));
+    }
+    let bar = output::progress(
+        missing
+            .iter()
+            .map(|&chunk| run.questions(chunk).len())
+            .sum(),
+        "compare",
+    );
+    let chunks = comparison.chunks();
+    for chunk in missing {
+        let done = comparison.chunk(chunk, questions, explainer, methods, options, || bar.inc(1));
+        done.with_context(|| {
+            format!("chunk {chunk} of 0..{chunks} (what is done is kept: the same command goes on)")
+        })?;
+    }
+    bar.finish_and_clear();
     Ok(())
 }
 
-pub(crate) fn run<T: Real>(
-    args: &ExplainArgs,
-    explainer: &Explainer<T>,
-    item: Item<'_>,
-    options: &Options,
-    gold: Option<&[String]>,
-) -> anyhow::Result<Outcome> {
-    let methods = args.method.all(options.preset);
-    let found = explainer
-        .compare(item, &methods, options, &mut output::watch_windows())
-        .with_context(|| args.source())?;
-    if let Some((first, _)) = found.first() {
-        window_notes(args, explainer, first);
-    }
-    let methods = found.into_iter().map(|(explained, time)| Compared {
-        seconds: time.as_secs_f64(),
-        forward: explained.passes.forward,
-        backward: explained.passes.backward,
-        explanation: explained.explanation,
+/// What is printed of the faithfulness: metric, how words are taken away, at which share, and its name in the grid.
+const SHOWN: [(&str, &str, Option<i64>, &str); 12] = [
+    ("deletion-area", "mask", None, "deletion area, masked"),
+    ("deletion-area", "delete", None, "deletion area, deleted"),
+    ("insertion-area", "mask", None, "insertion area, masked"),
+    ("insertion-area", "delete", None, "insertion area, deleted"),
+    (
+        "comprehensiveness",
+        "mask",
+        Some(5),
+        "comprehensiveness 5 %, masked",
+    ),
+    (
+        "comprehensiveness",
+        "mask",
+        Some(20),
+        "comprehensiveness 20 %, masked",
+    ),
+    (
+        "comprehensiveness",
+        "delete",
+        Some(20),
+        "comprehensiveness 20 %, deleted",
+    ),
+    ("sufficiency", "mask", Some(20), "sufficiency 20 %, masked"),
+    (
+        "sufficiency",
+        "delete",
+        Some(20),
+        "sufficiency 20 %, deleted",
+    ),
+    ("completeness", "", None, "|sum − Δt| / |Δt|"),
+    ("forward", "", None, "forward passes"),
+    ("seconds", "", None, "seconds a question"),
+];
+
+fn text(
+    args: &CompareArgs,
+    questions: usize,
+    names: &[String],
+    faithfulness: &Table,
+    agreement: &Table,
+) -> String {
+    let mut text = format!(
+        "{} of {} under {}\n\n",
+        count(questions, "question"),
+        args.data.display(),
+        count(names.len(), "method")
+    );
+    let mut heading = vec!["mean".to_owned(), "better".to_owned()];
+    heading.extend(names.iter().cloned());
+    let rows = SHOWN.iter().map(|(metric, removal, at, shown)| {
+        let of = |name: &String| {
+            let at = at.map(|at| at.to_string()).unwrap_or_default();
+            let wanted = [
+                ("grouping", "all"),
+                ("metric", metric),
+                ("removal", removal),
+                ("at", &at),
+                ("method", name),
+            ];
+            mean(faithfulness, &wanted)
+        };
+        let mut row = vec![
+            (*shown).to_owned(),
+            spanlift_study::faithfulness::better(metric).to_owned(),
+        ];
+        row.extend(names.iter().map(of));
+        row
     });
-    let comparison = Comparison::new(methods.collect());
-    let mut text = comparison_terminal(&comparison, &args.pictures.terminal());
-    if let Some(gold) = gold {
-        text.push_str(&gold_line(gold));
+    text.push_str(&grid(&heading, rows));
+    for metric in ["pearson", "spearman", "overlap"] {
+        let mut heading = vec![metric.to_owned()];
+        heading.extend(names.iter().cloned());
+        let rows = names.iter().map(|method| {
+            let of = |other: &String| {
+                mean(
+                    agreement,
+                    &[("metric", metric), ("method", method), ("other", other)],
+                )
+            };
+            let mut row = vec![method.clone()];
+            row.extend(names.iter().map(of));
+            row
+        });
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{}", grid(&heading, rows));
     }
-    // Files first: a reader of standard output that goes away must not cost them.
-    if !args.pictures.outputs.is_empty() {
-        let json = comparison.to_json().context("--output")?;
-        for path in &args.pictures.outputs {
-            output::write_whole("--output", path, json.as_bytes())?;
-        }
+    text
+}
+
+/// The mean of the row that has these texts.
+fn mean(table: &Table, wanted: &[(&str, &str)]) -> String {
+    let field = |row: usize, column: &str| match table.column(column).map(|values| values.json(row))
+    {
+        Some(serde_json::Value::String(text)) => text,
+        Some(serde_json::Value::Null) | None => String::new(),
+        Some(value) => value.to_string(),
+    };
+    let row = (0..table.rows()).find(|&row| {
+        wanted
+            .iter()
+            .all(|(column, value)| field(row, column) == *value)
+    });
+    match (row, table.column("mean")) {
+        (Some(row), Some(Values::Number(values))) => values[row].map_or("–".to_owned(), number),
+        _ => String::new(),
     }
-    output::print(&text)?;
-    let each = comparison.methods.iter();
-    Ok(each.fold(Outcome::Done, |outcome, compared| {
-        outcome.and(completeness(&compared.explanation))
-    }))
+}
+
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 0.001 => format!("{value:.0e}"),
+        size if size < 10.0 => format!("{value:.3}"),
+        _ => format!("{value:.1}"),
+    }
 }

@@ -28,7 +28,7 @@ struct Texts {
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     // All that can be wrong with what was typed comes before the work.
     if args.method.compare {
-        crate::compare::check(args)?;
+        crate::side_by_side::check(args)?;
     } else {
         crate::method::check(args)?;
     }
@@ -107,7 +107,7 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     options.attention = args.attention.is_some();
     if !args.method.compare {
         let method = args.method.method;
-        (options.method, options.preset) = args.method.of(method, options.preset);
+        (options.method, options.preset) = args.method.settings.of(method, options.preset);
     }
     let item = Item {
         question: &texts.question,
@@ -117,7 +117,7 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
         return crate::windows::run(args, &explainer, item, &options, texts.gold.as_deref());
     }
     if args.method.compare {
-        return crate::compare::run(args, &explainer, item, &options, texts.gold.as_deref());
+        return crate::side_by_side::run(args, &explainer, item, &options, texts.gold.as_deref());
     }
     let explained = explainer
         .explain_watched(item, &options, &mut output::watch_windows())

@@ -14,6 +14,7 @@ mod model;
 mod output;
 mod render;
 mod show;
+mod side_by_side;
 mod study;
 mod windows;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         args::Command::Evaluate(args) => evaluate::run(&args),
         args::Command::Attribute(args) => attribute::run(&args),
         args::Command::Show(args) => show::run(&args),
+        args::Command::Compare(args) => compare::run(&args),
         args::Command::Study(args) => study::run(&args),
     })
 }

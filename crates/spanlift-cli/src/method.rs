@@ -21,6 +21,13 @@ pub(crate) struct MethodArgs {
     /// Put the question to every method: a table, words as rows, methods as columns; -o FILE.json writes all of it
     #[arg(long, conflicts_with_all = ["method", "all_windows", "figures", "check", "edges", "attention"])]
     pub(crate) compare: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+}
+
+/// What the methods take.
+#[derive(Debug, Group)]
+pub(crate) struct SettingArgs {
     /// Points on the path of integrated-gradients, or auto: as many as bring every cut's error under 1e-3
     #[arg(long, value_name = "N|auto", default_value = "50", value_parser = steps)]
     pub(crate) steps: Steps,
@@ -88,7 +95,7 @@ fn unit(text: &str) -> Result<Unit, String> {
     }
 }
 
-impl MethodArgs {
+impl SettingArgs {
     /// The method, and the rules of its walk; `preset` is DeepLIFT's.
     pub(crate) fn of(&self, method: MethodArg, preset: Preset) -> (Method, Preset) {
         let nodes = match self.nodes {
@@ -123,7 +130,7 @@ pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
     let typed = method.to_possible_value();
     let name = typed.as_ref().map_or("", |typed| typed.get_name());
     let preset = args.common.rule.preset();
-    let (scores, rules) = args.method.of(method, preset);
+    let (scores, rules) = args.method.settings.of(method, preset);
     if method != MethodArg::Deeplift {
         ensure!(
             !args.all_windows,

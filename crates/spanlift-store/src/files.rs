@@ -25,7 +25,11 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Writes a whole file, or nothing: to a temporary file beside it, then renamed.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+///
+/// # Errors
+///
+/// [`StoreError::Io`] where it cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write_through(path, |file| file.write_all(bytes))
 }
 

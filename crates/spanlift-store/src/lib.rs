@@ -35,6 +35,7 @@ mod run;
 pub use cpu::Cpu;
 pub use error::StoreError;
 pub use explain::Job;
+pub use files::write_whole;
 pub use find::{Found, FoundRecord};
 pub use finish::{Finished, PartInfo, Rate, Time};
 pub use part::{ChunkInfo, SkippedQuestion, WorstSum};

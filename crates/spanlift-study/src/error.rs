@@ -1,5 +1,9 @@
 //! Why a run cannot be studied.
 
+use std::io;
+use std::path::PathBuf;
+
+use spanlift::ExplainError;
 use spanlift_store::StoreError;
 
 /// Why a run cannot be studied.
@@ -33,6 +37,48 @@ pub enum StudyError {
         a: usize,
         /// Questions of the second.
         b: usize,
+    },
+    /// The system refused.
+    #[error("`{}` cannot be {action}", path.display())]
+    Io {
+        /// `made`, `read`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no `compare.json`, or it is none.
+    #[error("`{}`: expected the plan of a comparison, {reason}", path.display())]
+    NotAComparison {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The folder holds a comparison that is another one.
+    #[error("`{}` is of another comparison: {}; take another folder, or remove this one to begin anew", path.display(), differences.join("; "))]
+    OtherComparison {
+        /// Its `compare.json`.
+        path: PathBuf,
+        /// What differs: field, what it has, what was asked for.
+        differences: Vec<String>,
+    },
+    /// A part is not what the comparison wrote.
+    #[error("`{}` is damaged: {reason}; remove it, and the comparison's command makes it anew", path.display())]
+    DamagedPart {
+        /// The part.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A question cannot be explained.
+    #[error("question `{id}`")]
+    Explain {
+        /// Its id.
+        id: String,
+        /// Why.
+        source: ExplainError,
     },
     /// A table could not be written down.
     #[error("table `{table}` cannot be written as {format}: {reason}")]

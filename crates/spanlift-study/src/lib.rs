@@ -18,6 +18,7 @@ pub mod claims;
 pub mod diff;
 mod error;
 pub mod facts;
+pub mod faithfulness;
 pub mod groups;
 pub mod profile;
 mod questions;

@@ -12,7 +12,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
 
 use spanlift_store::{Record, Run};
 use spanlift_study::bootstrap::Estimate;
-use spanlift_study::{Study, Table};
+use spanlift_study::{Format, Study, Table};
 
 use crate::output::{self, Outcome, count};
 use args::{RunArgs, StudyArgs, StudyCommand, TableArgs};
@@ -76,7 +76,7 @@ fn headline(study: &Study) -> String {
 }
 
 /// A grid of texts: the first column to the left, numbers to the right.
-fn grid(heading: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(crate) fn grid(heading: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
@@ -99,12 +99,16 @@ fn check_tables(args: &TableArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Writes all of them or none.
+/// Writes all of them or none, where asked to.
 fn write_tables(args: &TableArgs, tables: &[&Table]) -> anyhow::Result<()> {
-    let Some((format, folder)) = args.format.zip(args.output.as_ref()) else {
-        return Ok(());
-    };
-    let format = format.format();
+    match args.format.zip(args.output.as_ref()) {
+        Some((format, folder)) => write_all(format.format(), folder, tables),
+        None => Ok(()),
+    }
+}
+
+/// Writes all of them or none.
+pub(crate) fn write_all(format: Format, folder: &Path, tables: &[&Table]) -> anyhow::Result<()> {
     let name = |table: &&Table| folder.join(format!("{}.{}", table.name, format.name()));
     let files: Vec<(PathBuf, Vec<u8>)> = tables
         .iter()

@@ -10,6 +10,7 @@ mod attribute;
 mod audit;
 mod bad_input;
 mod checkpoints;
+mod compare;
 mod default_model;
 mod desk;
 mod evaluate;

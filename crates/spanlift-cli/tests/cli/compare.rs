@@ -1,0 +1,108 @@
+//! `compare`: a data set under several methods.
+
+use serde_json::Value;
+
+use crate::desk::Desk;
+
+const COMPARE: [&str; 7] = [
+    "compare",
+    "--data",
+    "squad.json",
+    "--model",
+    "model",
+    "--out",
+    "compared",
+];
+
+fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&COMPARE[..], more].concat()
+}
+
+#[test]
+fn methods_are_compared_chunk_by_chunk() {
+    let desk = Desk::new();
+    let methods = ["--methods", "deeplift,gradient-x-input,random"];
+    let first = desk
+        .run(&args(&[&methods[..], &["--chunks", "1..2"]].concat()))
+        .succeeded();
+    assert_eq!(first.stdout, "1 of 3 chunks are done in compared\n");
+    let all = desk
+        .run(&args(&[&methods[..], &["--format", "json"]].concat()))
+        .succeeded();
+    assert!(
+        all.stderr
+            .contains("`compared`: 1 of 3 chunks there already"),
+        "{}",
+        all.stderr
+    );
+    assert!(
+        all.stdout
+            .starts_with("9 questions of squad.json under 3 methods\n"),
+        "{}",
+        all.stdout
+    );
+    for words in [
+        "deletion area, masked",
+        "sufficiency 20 %, deleted",
+        "|sum − Δt| / |Δt|",
+        "pearson",
+        "overlap",
+    ] {
+        assert!(
+            all.stdout.contains(words),
+            "{words:?} is not in {}",
+            all.stdout
+        );
+    }
+    for (table, column) in [
+        ("faithfulness", "better"),
+        ("agreement", "other"),
+        ("pairs", "p"),
+        ("rows", "value"),
+    ] {
+        let table: Value =
+            serde_json::from_slice(&desk.read(&format!("compared/tables/{table}.json"))).unwrap();
+        assert!(!table["rows"][0][column].is_null(), "{table}");
+    }
+    // The completeness that is printed: DeepLIFT's is none, Gradient × Input's is.
+    let line = all
+        .stdout
+        .lines()
+        .find(|line| line.contains("|sum − Δt|"))
+        .unwrap();
+    let numbers: Vec<f64> = line
+        .split_whitespace()
+        .rev()
+        .take(3)
+        .map(|n| n.parse().unwrap())
+        .collect();
+    assert!(numbers[2] < 1e-4 && numbers[1] > 1e-3, "{line}");
+    // Again, there is nothing to do.
+    let again = desk.run(&args(&methods)).succeeded();
+    assert_eq!(again.stdout, all.stdout);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let desk = Desk::new();
+    desk.run(&args(&["--methods", "random", "--limit", "1"]))
+        .succeeded();
+    for (more, words) in [
+        (
+            &["--methods", "random,random"][..],
+            "--methods: expected each method once",
+        ),
+        (&["--methods", "magic"], "'magic'"),
+        (
+            &["--methods", "random", "--limit", "2"],
+            "is of another comparison",
+        ),
+        (
+            &["--methods", "random", "--limit", "1", "--chunks", "0..2"],
+            "--chunks: the comparison has 1 chunk, got 0..2",
+        ),
+        (&["--reference", "nothing"], "--reference: expected"),
+    ] {
+        desk.run(&args(more)).refused(&[words]);
+    }
+}

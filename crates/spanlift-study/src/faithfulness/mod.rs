@@ -1,0 +1,22 @@
+//! Which method to believe: a data set under several of them.
+//!
+//! ```text
+//!  questions, methods
+//!       |  Comparison::plan     DIR/compare.json; another plan in the same folder is refused
+//!       |  Comparison::chunk    measure.rs, agreement.rs: rows of a few questions, any process, any order
+//!       v
+//!  DIR/parts/chunk-00000.parquet …   rows.rs: a number a row
+//!       |  Comparison::rows
+//!       v
+//!  tables                            summary.rs: means with intervals, paired tests, agreement
+//! ```
+
+pub mod agreement;
+pub mod measure;
+mod rows;
+mod run;
+mod summary;
+
+pub use rows::Row;
+pub use run::{Comparison, ComparisonPlan};
+pub use summary::{Summary, better};

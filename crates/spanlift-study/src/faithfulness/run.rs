@@ -1,0 +1,323 @@
+//! A comparison in its folder: planned, and done chunk by chunk.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use spanlift::ops::Real;
+use spanlift::{Explainer, Item, Options};
+use spanlift_explanation::Method;
+use spanlift_squad::{Question, QuestionKind, score};
+use spanlift_store::{Keep, Plan, write_whole};
+
+use super::measure::{Measurement, Scored, measure};
+use super::rows::{Row, decode, encode};
+use crate::StudyError;
+
+const FORMAT: &str = "spanlift.compare";
+const VERSION: u32 = 1;
+const PLAN: &str = "compare.json";
+const PARTS: &str = "parts";
+
+/// What a comparison is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonPlan {
+    /// Always `spanlift.compare`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// Questions, model and options, as of a run; its method is the first.
+    pub run: Plan,
+    /// The methods, as explanations name them.
+    pub methods: Vec<Method>,
+}
+
+/// A comparison in its folder.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    folder: PathBuf,
+    plan: ComparisonPlan,
+}
+
+/// Names that tell the methods apart: the method's, with its rule where two have the same.
+pub(crate) fn names(methods: &[Method]) -> Vec<String> {
+    let name = |method: &Method| {
+        let alike = methods
+            .iter()
+            .filter(|other| other.name == method.name)
+            .count();
+        if alike > 1 {
+            format!("{} {}", method.name, method.rule)
+        } else {
+            method.name.clone()
+        }
+    };
+    methods.iter().map(name).collect()
+}
+
+impl ComparisonPlan {
+    /// Questions of a chunk.
+    pub const CHUNK: usize = 4;
+
+    /// Of what is about to be run; `plan` gives a run's plan of so many questions a chunk.
+    pub fn new(
+        options: &Options,
+        methods: &[Scored],
+        plan: impl FnOnce(Keep, usize) -> Plan,
+    ) -> Self {
+        let of = |&(method, preset): &Scored| {
+            Options {
+                method,
+                preset,
+                ..options.clone()
+            }
+            .method()
+        };
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            run: plan(
+                Keep {
+                    edges: None,
+                    head_tokens: false,
+                },
+                Self::CHUNK,
+            ),
+            methods: methods.iter().map(of).collect(),
+        }
+    }
+
+    /// The methods' names in rows and tables.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        names(&self.methods)
+    }
+
+    /// Where two plans differ: fields with what each has. What decides nothing is passed over: names of files and the CPU.
+    fn differences(&self, asked: &Self) -> Vec<String> {
+        let value = |plan: &Self| serde_json::to_value(plan).unwrap_or_default();
+        let mut found = Vec::new();
+        differences(String::new(), &value(self), &value(asked), &mut found);
+        let nothing = [
+            "run.cpu",
+            "run.data.name",
+            "run.data.of",
+            "run.data.bad_records",
+            "run.model.info.name",
+        ];
+        found.retain(|difference| !nothing.iter().any(|field| difference.starts_with(field)));
+        found
+    }
+}
+
+fn differences(path: String, own: &Value, asked: &Value, found: &mut Vec<String>) {
+    match (own, asked) {
+        (Value::Object(own), Value::Object(asked)) => {
+            let mut fields: Vec<&String> = own.keys().chain(asked.keys()).collect();
+            fields.sort_unstable();
+            fields.dedup();
+            for field in fields {
+                let path = if path.is_empty() {
+                    field.clone()
+                } else {
+                    format!("{path}.{field}")
+                };
+                let of = |map: &serde_json::Map<String, Value>| {
+                    map.get(field).cloned().unwrap_or_default()
+                };
+                differences(path, &of(own), &of(asked), found);
+            }
+        }
+        (own, asked) if own == asked => {}
+        (own, asked) => found.push(format!("{path}: it has {own}, asked for {asked}")),
+    }
+}
+
+impl Comparison {
+    /// Makes the folder, or goes on in it where it holds the same plan.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::OtherComparison`] where it holds another, or where it cannot be written to.
+    pub fn plan(folder: &Path, plan: ComparisonPlan) -> Result<Self, StudyError> {
+        let path = folder.join(PLAN);
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| StudyError::Io {
+                action,
+                path,
+                source,
+            }
+        };
+        let parts = folder.join(PARTS);
+        fs::create_dir_all(&parts).map_err(failed("made", &parts))?;
+        let comparison = Self {
+            folder: folder.to_owned(),
+            plan,
+        };
+        if path.exists() {
+            let there = Self::open(folder)?;
+            let differences = there.plan.differences(&comparison.plan);
+            if !differences.is_empty() {
+                return Err(StudyError::OtherComparison { path, differences });
+            }
+            return Ok(there);
+        }
+        let mut text = serde_json::to_vec_pretty(&comparison.plan).map_err(|error| {
+            StudyError::NotAComparison {
+                path: path.clone(),
+                reason: error.to_string(),
+            }
+        })?;
+        text.push(b'\n');
+        write_whole(&path, &text)?;
+        Ok(comparison)
+    }
+
+    /// Opens one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Where its `compare.json` cannot be read, or is none.
+    pub fn open(folder: &Path) -> Result<Self, StudyError> {
+        let path = folder.join(PLAN);
+        let text = fs::read_to_string(&path).map_err(|source| StudyError::Io {
+            action: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let not = |reason: String| StudyError::NotAComparison {
+            path: path.clone(),
+            reason,
+        };
+        let plan: ComparisonPlan =
+            serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;
+        if plan.format != FORMAT || plan.version != VERSION {
+            return Err(not(format!(
+                "format: expected `{FORMAT}` of version {VERSION}, got `{}` of version {}",
+                plan.format, plan.version
+            )));
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            plan,
+        })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn plan_of(&self) -> &ComparisonPlan {
+        &self.plan
+    }
+
+    /// How many chunks it has.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        self.plan.run.chunks
+    }
+
+    fn part(&self, chunk: usize) -> PathBuf {
+        self.folder
+            .join(PARTS)
+            .join(format!("chunk-{chunk:05}.parquet"))
+    }
+
+    /// The chunks whose parts are not there.
+    #[must_use]
+    pub fn missing(&self) -> Vec<usize> {
+        (0..self.chunks())
+            .filter(|&chunk| !self.part(chunk).exists())
+            .collect()
+    }
+
+    /// Does a chunk; `questions` are all of the run. Its part is there when this returns. `done` is told of each question.
+    ///
+    /// # Errors
+    ///
+    /// Where a question cannot be explained, or the part cannot be written.
+    pub fn chunk<T: Real>(
+        &self,
+        chunk: usize,
+        questions: &[Question],
+        explainer: &Explainer<T>,
+        methods: &[Scored],
+        options: &Options,
+        mut done: impl FnMut(),
+    ) -> Result<(), StudyError> {
+        let passages = passage_numbers(questions);
+        let names = self.plan.names();
+        let mut rows = Vec::new();
+        for at in self.plan.run.questions(chunk) {
+            let question = &questions[at];
+            let item = Item {
+                question: &question.question,
+                passage: &question.context,
+            };
+            let measured = measure(explainer, item, methods, options);
+            let (explained, all) = measured.map_err(|source| StudyError::Explain {
+                id: question.id.clone(),
+                source,
+            })?;
+            let answer = &explained[0].explanation.answer;
+            let gold = question.answers.iter().map(|gold| gold.text.as_str());
+            let exact = score(&answer.text, gold).exact == 1.0;
+            let row = |m: Measurement| Row {
+                id: question.id.clone(),
+                passage: passages[at],
+                question_type: QuestionKind::of(&question.question).name().to_owned(),
+                answered: answer.has_answer,
+                answerable: !question.is_impossible,
+                exact,
+                method: names[m.method].clone(),
+                metric: m.metric.to_owned(),
+                other: m.other.map(|other| names[other].clone()),
+                removal: m.removal.map(|removal| removal.name().to_owned()),
+                at: m.at,
+                value: m.value.is_finite().then_some(m.value),
+            };
+            rows.extend(all.into_iter().map(row));
+            done();
+        }
+        Ok(write_whole(&self.part(chunk), &encode(&rows)?)?)
+    }
+
+    /// The rows of the parts that are there.
+    ///
+    /// # Errors
+    ///
+    /// Where a part cannot be read, or is damaged.
+    pub fn rows(&self) -> Result<Vec<Row>, StudyError> {
+        let mut rows = Vec::new();
+        for chunk in 0..self.chunks() {
+            let path = self.part(chunk);
+            if !path.exists() {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(|source| StudyError::Io {
+                action: "read",
+                path: path.clone(),
+                source,
+            })?;
+            let part = decode(bytes);
+            rows.extend(part.map_err(|error| StudyError::DamagedPart {
+                path,
+                reason: error.to_string(),
+            })?);
+        }
+        Ok(rows)
+    }
+}
+
+/// A number for each question's passage.
+fn passage_numbers(questions: &[Question]) -> Vec<usize> {
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    questions
+        .iter()
+        .map(|question| {
+            let next = numbers.len();
+            *numbers.entry(&question.context).or_insert(next)
+        })
+        .collect()
+}
