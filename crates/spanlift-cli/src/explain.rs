@@ -10,7 +10,7 @@ use spanlift::answer::{AnswerOptions, MAX_ANSWER_TOKENS};
 use spanlift::attribute::KeepEdges;
 use spanlift::check::{Check, DRAWS, MUST_BEAT, Verdict};
 use spanlift::ops::{Matrix, Real};
-use spanlift::{Explained, Explainer, Item};
+use spanlift::{AnswerChoice, Explained, Explainer, Item};
 use spanlift_explanation::Explanation;
 use spanlift_render::terminal;
 
@@ -98,7 +98,9 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     options.answering.n_best = args.n_best;
     options.target = args.kind();
     options.versus.clone_from(&args.versus);
-    options.answer.clone_from(&args.answer);
+    if let Some(text) = &args.answer {
+        options.answer = AnswerChoice::Text(text.clone());
+    }
     options.edges = if args.edges.is_some() {
         KeepEdges::All
     } else {

@@ -15,7 +15,7 @@ use spanlift::checkpoint::Source;
 use spanlift::methods::Method;
 use spanlift::methods::occlusion::Unit;
 use spanlift::removal::Removal;
-use spanlift::{Explainer, Item, Options};
+use spanlift::{AnswerChoice, Explainer, Item, Options};
 use spanlift_explanation::{Part, words};
 use spanlift_squad::Question;
 use spanlift_store::{Data, Plan, Selection};
@@ -115,7 +115,7 @@ fn masked_words_cost_what_a_reference_of_masks_says() {
 #[test]
 fn metrics_fit_together() {
     let options = Options {
-        answer: Some("old bridges".to_owned()),
+        answer: AnswerChoice::Text("old bridges".to_owned()),
         ..Options::default()
     };
     let item = Item {

@@ -242,7 +242,7 @@ impl Decision {
 }
 
 /// The place of a passage token in the whole passage's tokens; of no matter where for `[CLS]`.
-fn document_token(windows: &Windows, window: usize, token: usize) -> usize {
+pub(crate) fn document_token(windows: &Windows, window: usize, token: usize) -> usize {
     windows.passage_first(window) + token.saturating_sub(windows.passage_start())
 }
 

@@ -49,9 +49,13 @@ pub mod check;
 pub mod checkpoint;
 pub mod encode;
 mod explain;
+mod lot;
 pub mod methods;
 pub mod model;
 pub mod ops;
 pub mod removal;
 
-pub use explain::{Answers, ExplainError, Explained, Explainer, Item, Options, WindowExplanations};
+pub use explain::{
+    AnswerChoice, Answers, ExplainError, Explained, Explainer, Item, Options, Place,
+    WindowExplanations,
+};

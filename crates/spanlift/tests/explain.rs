@@ -16,8 +16,8 @@ use spanlift::attribute::{KeepEdges, Reference, ReferenceError};
 use spanlift::check::{DRAWS, Verdict, WORDS};
 use spanlift::checkpoint::Source;
 use spanlift::ops::Matrix;
-use spanlift::{ExplainError, Explained, Explainer, Item, Options};
-use spanlift_explanation::{Explanation, Part, TargetKind};
+use spanlift::{AnswerChoice, ExplainError, Explained, Explainer, Item, Options, Place};
+use spanlift_explanation::{Explanation, Part, TargetKind, Window};
 
 const QUESTION: &str = "who moved the bridge ?";
 const PASSAGE: &str =
@@ -227,7 +227,7 @@ fn a_lean_run_explains_the_same() {
 fn a_given_answer_is_explained_in_place_of_the_model_s() {
     let own = explanation(&Options::default());
     let given = explanation(&Options {
-        answer: Some("old bridge".to_owned()),
+        answer: AnswerChoice::Text("old bridge".to_owned()),
         ..Options::default()
     });
     assert_eq!(given.answer.text, "old bridge");
@@ -238,13 +238,13 @@ fn a_given_answer_is_explained_in_place_of_the_model_s() {
     assert_eq!(given.candidates, own.candidates);
     // Twice in the passage: the place with the higher score.
     let the = explanation(&Options {
-        answer: Some("the".to_owned()),
+        answer: AnswerChoice::Text("the".to_owned()),
         ..Options::default()
     });
     let places = [7, 10, 14, 17, 20];
     assert!(places.contains(&the.target.start_token));
     let none = explanation(&Options {
-        answer: Some(String::new()),
+        answer: AnswerChoice::Text(String::new()),
         ..Options::default()
     });
     assert!(!none.answer.has_answer && none.answer.text.is_empty() && none.answer.start.is_none());
@@ -256,7 +256,7 @@ fn a_given_answer_is_explained_in_place_of_the_model_s() {
 fn versus_is_the_difference_of_two_spans() {
     let span = |text: &str| {
         explanation(&Options {
-            answer: Some(text.to_owned()),
+            answer: AnswerChoice::Text(text.to_owned()),
             ..Options::default()
         })
     };
@@ -264,7 +264,7 @@ fn versus_is_the_difference_of_two_spans() {
         let versus = explanation(&Options {
             target: TargetKind::Versus,
             versus: Some(other.to_owned()),
-            answer: Some("mayor".to_owned()),
+            answer: AnswerChoice::Text("mayor".to_owned()),
             ..Options::default()
         });
         let (a, b) = (span("mayor"), span(other));
@@ -401,7 +401,7 @@ fn versus_takes_another_place_of_the_same_text() {
     let got = explanation(&Options {
         target: TargetKind::Versus,
         versus: Some("the".to_owned()),
-        answer: Some("the".to_owned()),
+        answer: AnswerChoice::Text("the".to_owned()),
         ..Options::default()
     });
     let other = got.target.versus.unwrap();
@@ -424,7 +424,7 @@ fn versus_moves_to_a_window_that_holds_both() {
     let passage = format!("{} spring", long_passage());
     let options = |answer: &str, versus: &str| Options {
         target: TargetKind::Versus,
-        answer: Some(answer.to_owned()),
+        answer: AnswerChoice::Text(answer.to_owned()),
         versus: Some(versus.to_owned()),
         answering: AnswerOptions {
             stride: 20,
@@ -579,13 +579,13 @@ fn the_check_masks_words_and_repeats_itself() {
 fn each_error_names_what_is_wrong() {
     let error = |options: Options| explain(&options).unwrap_err();
     let answer = |text: &str| Options {
-        answer: Some(text.to_owned()),
+        answer: AnswerChoice::Text(text.to_owned()),
         ..Options::default()
     };
     let versus = |text: Option<&str>, answer: &str| Options {
         target: TargetKind::Versus,
         versus: text.map(str::to_owned),
-        answer: Some(answer.to_owned()),
+        answer: AnswerChoice::Text(answer.to_owned()),
         ..Options::default()
     };
     let tokens = |lists| Options {
@@ -719,4 +719,245 @@ fn numbers_that_overflow_are_an_error() {
         ),
         "{error}"
     );
+}
+
+fn place(explanation: &Explanation) -> Place {
+    let answer = &explanation.answer;
+    Place {
+        window: explanation.window.clone(),
+        characters: answer.start.zip(answer.end),
+    }
+}
+
+#[test]
+fn a_place_is_explained_and_no_other_of_the_same_text() {
+    let passage = long_passage();
+    let explainer = explainer("four-layers");
+    let answering = AnswerOptions {
+        null_threshold: 1e9,
+        ..AnswerOptions::default()
+    };
+    let of = |answer| {
+        let options = Options {
+            answer,
+            answering,
+            ..Options::default()
+        };
+        let explained = explainer.explain(QUESTION, &passage, &options).unwrap();
+        explained.explanation
+    };
+    // "old bridge" stands ten times, and in more than one window each: all of them can be had.
+    let own = of(AnswerChoice::Own);
+    let mut scores = Vec::new();
+    for (start, _) in passage.match_indices("old bridge") {
+        let mut windows = 0;
+        for candidate in [0, own.window.count - 1, own.window.index] {
+            let null = of(AnswerChoice::Place(Place {
+                window: window_of(&explainer, &passage, candidate),
+                characters: None,
+            }));
+            assert!(null.answer.given && !null.answer.has_answer);
+            assert_eq!(null.window.index, candidate);
+            let given = Place {
+                window: null.window,
+                characters: Some((start, start + 10)),
+            };
+            let inside = given.window.start <= start && start + 10 <= given.window.end;
+            let options = Options {
+                answer: AnswerChoice::Place(given.clone()),
+                answering,
+                ..Options::default()
+            };
+            match explainer.explain(QUESTION, &passage, &options) {
+                Ok(found) => {
+                    let found = found.explanation;
+                    assert!(inside && found.answer.given && found.answer.has_answer);
+                    assert_eq!(found.answer.text, "old bridge");
+                    assert_eq!(place(&found), given);
+                    assert!((found.answer.score - found.target.value).abs() < 1e-9);
+                    scores.push(found.answer.score);
+                    windows += 1;
+                }
+                Err(error) => {
+                    assert!(!inside);
+                    assert!(matches!(error, ExplainError::NotTokens { .. }), "{error}");
+                }
+            }
+        }
+        assert!(windows < 3);
+    }
+    assert!(scores.len() >= 6, "{scores:?}");
+    // The text alone has the best of all windows.
+    let best = of(AnswerChoice::Text("old bridge".to_owned()));
+    assert!(scores.iter().all(|&score| score <= best.answer.score));
+    // The model's own answer by its place is the model's own, but for who chose it.
+    let mut again = of(AnswerChoice::Place(place(&own)));
+    assert!(again.answer.given);
+    again.answer.given = false;
+    assert_eq!(again, own);
+}
+
+fn window_of(explainer: &Explainer<f64>, passage: &str, index: usize) -> Window {
+    let vocabulary = &explainer.checkpoint().vocabulary;
+    let encoded = vocabulary.encode(QUESTION, passage).unwrap();
+    encoded.windows(vocabulary, 384, 128).unwrap().window(index)
+}
+
+#[test]
+fn places_that_there_are_not_are_refused() {
+    let whole = window_of(&explainer("four-layers"), PASSAGE, 0);
+    let refused = |window: Window, characters| {
+        let place = Place { window, characters };
+        explain(&Options {
+            answer: AnswerChoice::Place(place),
+            ..Options::default()
+        })
+        .unwrap_err()
+    };
+    // Half a word, a blank, nothing, backwards, beyond the end.
+    for characters in [(4, 7), (3, 4), (4, 4), (9, 4), (70, 90), (0, usize::MAX)] {
+        let error = refused(whole.clone(), Some(characters));
+        assert!(
+            matches!(error, ExplainError::NotTokens { window: 0, start, end } if (start, end) == characters),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        refused(whole.clone(), Some((4, 7))).to_string(),
+        "answer: expected characters that are whole tokens of window 1, got 4 to 7"
+    );
+    let other = |change: fn(&mut Window)| {
+        let mut window = whole.clone();
+        change(&mut window);
+        window
+    };
+    for window in [
+        other(|w| w.index = 1),
+        other(|w| w.index = usize::MAX - 1),
+        other(|w| w.count = 2),
+        other(|w| w.start = 1),
+        other(|w| w.end -= 1),
+    ] {
+        for characters in [None, Some((4, 9))] {
+            let error = refused(window.clone(), characters);
+            assert!(
+                matches!(error, ExplainError::NoSuchWindow { count: 1, .. }),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// Tokens of the random span, and of the model's best, as places of the explained window.
+fn drawn(question: &str, passage: &str, seed: u64) -> (Explanation, std::ops::Range<usize>) {
+    let options = Options {
+        answer: AnswerChoice::Random(seed),
+        ..Options::default()
+    };
+    let explained = explainer("four-layers").explain(question, passage, &options);
+    let found = explained.unwrap().explanation;
+    assert!(found.answer.given && found.answer.has_answer && found.completeness.holds);
+    let tokens = found.answer.start_token..found.answer.end_token + 1;
+    assert_eq!(
+        (found.target.start_token, found.target.end_token + 1),
+        (tokens.start, tokens.end)
+    );
+    (found, tokens)
+}
+
+#[test]
+fn a_random_span_is_as_long_as_the_best_and_anywhere_else() {
+    // 48 tokens, all in one window.
+    let text = [PASSAGE; 3].join(" ");
+    let own = explainer("four-layers").explain(QUESTION, &text, &Options::default());
+    let own = own.unwrap().explanation;
+    let best = &own.candidates[0];
+    assert_eq!(own.window.count, 1);
+    let best = best.start_token..best.end_token + 1;
+    let first = own.tokens.iter().position(|t| t.part == Part::Passage);
+    let passage = first.unwrap()..own.tokens.len() - 1;
+    let mut places = std::collections::BTreeMap::new();
+    for seed in 0..300 {
+        let (found, tokens) = drawn(QUESTION, &text, seed);
+        assert_eq!(tokens.len(), best.len());
+        assert!(passage.start <= tokens.start && tokens.end <= passage.end);
+        assert!(tokens.end <= best.start || best.end <= tokens.start);
+        assert_eq!(
+            (&found.tokens, &found.candidates),
+            (&own.tokens, &own.candidates)
+        );
+        *places.entry(tokens.start).or_insert(0) += 1;
+    }
+    // Every place that keeps off it, about as often: 300 draws of n places have 300/n each, here within five deviations.
+    let free = passage.start..=passage.end - best.len();
+    let free: Vec<usize> = free
+        .filter(|&s| s + best.len() <= best.start || best.end <= s)
+        .collect();
+    assert!(free.len() > 9, "{best:?}");
+    assert_eq!(places.keys().copied().collect::<Vec<_>>(), free);
+    let mean = 300.0 / free.len() as f64;
+    for (place, count) in places {
+        let off = (f64::from(count) - mean).abs();
+        assert!(off < 5.0 * mean.sqrt(), "{place}: {count}, expected {mean}");
+    }
+}
+
+#[test]
+fn a_random_span_belongs_to_seed_question_and_passage() {
+    let tokens = |question: &str, passage: &str, seed| drawn(question, passage, seed).1;
+    let passage = long_passage();
+    let many = |question: &str, passage: &str| -> Vec<_> {
+        (0..12)
+            .map(|seed| tokens(question, passage, seed))
+            .collect()
+    };
+    let own = many(QUESTION, &passage);
+    assert_eq!(many(QUESTION, &passage), own);
+    assert!(own.iter().any(|tokens| *tokens != own[0]), "{own:?}");
+    assert_ne!(many("who moved the tower ?", &passage), own);
+    assert_ne!(many(QUESTION, &passage[4..]), own);
+    // In the window that the model's own answer is explained in, whether there is one or none.
+    for null_threshold in [1e9, -1e9] {
+        let options = |answer| Options {
+            answer,
+            answering: AnswerOptions {
+                null_threshold,
+                ..AnswerOptions::default()
+            },
+            ..Options::default()
+        };
+        let explainer = explainer("four-layers");
+        let of = |options: &Options| {
+            let explained = explainer.explain(QUESTION, &passage, options).unwrap();
+            explained.explanation
+        };
+        let own = of(&options(AnswerChoice::Own));
+        assert_eq!(own.answer.has_answer, null_threshold > 0.0);
+        let random = of(&options(AnswerChoice::Random(1)));
+        assert_eq!(random.window, own.window);
+        let best = &own.candidates[0];
+        assert_eq!(
+            random.answer.end_token - random.answer.start_token,
+            best.end_token - best.start_token
+        );
+        // Batch mates change nothing.
+        let item = Item {
+            question: QUESTION,
+            passage: &passage,
+        };
+        let mate = Item {
+            question: "what ?",
+            passage: PASSAGE,
+        };
+        let batch = explainer.explain_batch(&[mate, item, mate], &options(AnswerChoice::Random(1)));
+        assert_eq!(batch[1].as_ref().unwrap().explanation, random);
+    }
+}
+
+#[test]
+fn a_window_that_the_answer_fills_has_a_random_span_all_the_same() {
+    // One token: the answer can be nowhere else.
+    let (found, tokens) = drawn(QUESTION, "bridge", 5);
+    assert_eq!(found.answer.text, "bridge");
+    assert_eq!(tokens.len(), 1);
 }

@@ -12,7 +12,7 @@ use spanlift::checkpoint::Source;
 use spanlift::model::{Layout, logits};
 use spanlift::ops::embedding;
 use spanlift::removal::{Removal, Worth};
-use spanlift::{Explained, Explainer, Options};
+use spanlift::{AnswerChoice, Explained, Explainer, Options};
 use spanlift_explanation::{Part, TargetKind};
 
 const QUESTION: &str = "who moved the bridge ?";
@@ -79,7 +79,7 @@ fn sets(tokens: usize) -> Vec<Vec<bool>> {
 fn a_mask_stands_in_the_place_of_what_is_taken() {
     let explainer = explainer("two-layers");
     let options = Options {
-        answer: Some("old bridges".to_owned()),
+        answer: AnswerChoice::Text("old bridges".to_owned()),
         ..Options::default()
     };
     let explained = explained(&explainer, &options);
@@ -120,7 +120,7 @@ fn a_mask_stands_in_the_place_of_what_is_taken() {
 fn what_is_deleted_is_gone_and_the_target_moves_up() {
     let explainer = explainer("two-layers");
     let options = Options {
-        answer: Some("old bridges".to_owned()),
+        answer: AnswerChoice::Text("old bridges".to_owned()),
         ..Options::default()
     };
     let explained = explained(&explainer, &options);
@@ -151,7 +151,7 @@ fn every_target_survives_the_loss_of_everything() {
     let explainer = explainer("two-layers");
     let of = |target: TargetKind, answer: &str, versus: Option<&str>| Options {
         target,
-        answer: Some(answer.to_owned()),
+        answer: AnswerChoice::Text(answer.to_owned()),
         versus: versus.map(str::to_owned),
         ..Options::default()
     };

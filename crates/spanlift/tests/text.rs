@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestRunner};
 use spanlift::answer::AnswerOptions;
 use spanlift::checkpoint::Source;
 use spanlift::encode::{EncodeError, Encoded, find_span};
-use spanlift::{ExplainError, Explainer, Item, Options};
+use spanlift::{AnswerChoice, ExplainError, Explainer, Item, Options, Place};
 use spanlift_explanation::{Characters, Explanation, Merge, Part, Windows};
 
 /// WordPiece, byte-level BPE, and SentencePiece of two families.
@@ -400,7 +400,9 @@ fn a_text_of_the_passage_cannot_be_explained_in_every_window() {
         passage: "the mayor moved the bridge .",
     };
     let given = |answer: Option<&str>, versus: Option<&str>| Options {
-        answer: answer.map(str::to_owned),
+        answer: answer.map_or(AnswerChoice::Own, |text| {
+            AnswerChoice::Text(text.to_owned())
+        }),
         versus: versus.map(str::to_owned),
         ..Options::default()
     };
@@ -415,6 +417,23 @@ fn a_text_of_the_passage_cannot_be_explained_in_every_window() {
             "{error}"
         );
     }
+    let place = Place {
+        window: spanlift_explanation::Window {
+            index: 0,
+            count: 1,
+            start: 0,
+            end: item.passage.len(),
+        },
+        characters: Some((4, 9)),
+    };
+    let placed = Options {
+        answer: AnswerChoice::Place(place),
+        ..Options::default()
+    };
+    let found = explainer.explain(item.question, item.passage, &placed);
+    assert_eq!(found.unwrap().explanation.answer.text, "mayor");
+    let error = explainer.explain_windows(item, &placed, &mut |_, _| ());
+    assert!(matches!(error, Err(ExplainError::OnePlace { window: 0 })));
     // No answer is in every window.
     let options = given(Some(""), None);
     let mut windows = explainer

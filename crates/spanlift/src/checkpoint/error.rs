@@ -36,6 +36,14 @@ pub enum CheckpointError {
         /// At least one: those of the config, then of the weights, then of the tokenizer.
         problems: Vec<Problem>,
     },
+    /// Weights are to be drawn anew of a layer that the model has not.
+    #[error("layers whose weights are drawn anew: expected 1 to {layers}, got {got}")]
+    NoSuchLayer {
+        /// How many there are.
+        layers: usize,
+        /// The layer.
+        got: usize,
+    },
 }
 
 /// Past these a list tells nothing more.

@@ -21,18 +21,21 @@ mod json;
 mod map;
 mod parts;
 mod precompiled;
+mod randomise;
 mod tensors;
 mod tree;
 mod vocabulary;
 mod weights;
 
 pub use error::{CheckpointError, Problem};
+pub use randomise::{ModelPart, Parts, Randomise};
 
 use std::path::Path;
 
 use crate::encode::Vocabulary;
 use crate::model::Encoder;
 use crate::ops::Real;
+use randomise::Drawing;
 
 /// Where a checkpoint comes from.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,18 @@ pub struct Checkpoint<T> {
     pub vocabulary: Vocabulary,
     /// What was passed over or overruled, a line each: nothing that changes the model's function.
     pub notes: Vec<String>,
+    /// Which weights are not the files', but drawn anew.
+    pub randomised: Option<Randomise>,
+}
+
+impl<T> Checkpoint<T> {
+    /// Gives the model another name. Weights that were drawn anew are part of every name.
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.encoder.config.name = match &self.randomised {
+            Some(randomised) => format!("{name}, weights re-initialised ({randomised})"),
+            None => name.to_owned(),
+        };
+    }
 }
 
 /// Reads and checks a checkpoint.
@@ -72,6 +87,26 @@ pub struct Checkpoint<T> {
 /// [`CheckpointError::Read`] and [`CheckpointError::NotAFolder`] where the files cannot be had, otherwise
 /// [`CheckpointError::Invalid`] with everything that is wrong with them.
 pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointError> {
+    read(source, None)
+}
+
+/// The same, with some of its weights drawn anew. The files are held against their config as ever, but what they have in the
+/// place of those weights is not looked at.
+///
+/// # Errors
+///
+/// As for [`load`], and [`CheckpointError::NoSuchLayer`].
+pub fn load_randomised<T: Real>(
+    source: Source<'_>,
+    randomise: &Randomise,
+) -> Result<Checkpoint<T>, CheckpointError> {
+    read(source, Some(randomise))
+}
+
+fn read<T: Real>(
+    source: Source<'_>,
+    randomise: Option<&Randomise>,
+) -> Result<Checkpoint<T>, CheckpointError> {
     let mut problems = Vec::new();
     let mut notes = Vec::new();
     let files = files::open(source, &mut problems)?;
@@ -79,7 +114,8 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
     let mut sizes = config::Sizes::default();
     let mut config = None;
     if let Some(bytes) = &files.config {
-        (sizes, config) = config::read(bytes, &files.name, &mut problems);
+        let drawn = randomise.is_some();
+        (sizes, config) = config::read(bytes, &files.name, drawn, &mut problems);
         if !sizes.known {
             // Held against another family's names, everything else would be wrong as well.
             return Err(CheckpointError::Invalid {
@@ -88,9 +124,19 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
             });
         }
     }
+    let mut drawing = None;
+    if let (Some(randomise), Some(layers)) = (randomise, sizes.layers) {
+        let resolved = randomise.of(layers);
+        drawing = Some(Drawing {
+            randomise: resolved.map_err(|got| CheckpointError::NoSuchLayer { layers, got })?,
+            deviation: sizes.initializer_range.unwrap_or_default(),
+        });
+    }
+    let randomised = drawing.as_ref().map(|drawing| drawing.randomise.clone());
     let mut weights = None;
     if let Some(found) = &files.weights {
-        weights = tree::read::<T>(found, &sizes, config.as_ref(), &mut problems, &mut notes);
+        let config = config.as_ref();
+        weights = tree::read::<T>(found, &sizes, config, drawing, &mut problems, &mut notes);
     }
     let rows = weights
         .as_ref()
@@ -100,11 +146,16 @@ pub fn load<T: Real>(source: Source<'_>) -> Result<Checkpoint<T>, CheckpointErro
     let vocabulary = vocabulary::read(&files, rows, &sizes, &mut problems, &mut notes);
 
     match (config, weights, vocabulary) {
-        (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => Ok(Checkpoint {
-            encoder: weights.with(config),
-            vocabulary,
-            notes,
-        }),
+        (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => {
+            let mut checkpoint = Checkpoint {
+                encoder: weights.with(config),
+                vocabulary,
+                notes,
+                randomised,
+            };
+            checkpoint.rename(&files.name);
+            Ok(checkpoint)
+        }
         _ => Err(CheckpointError::Invalid {
             source_name: files.source_name,
             problems,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Problem;
 use super::config::Sizes;
 use super::family::Names;
+use super::randomise::{Drawing, ModelPart};
 use super::weights::{self, Found, Named, Tensor};
 use crate::model::{LayerNorm, Linear};
 use crate::ops::product::Weights;
@@ -38,6 +39,8 @@ pub(super) struct Tensors<'a> {
     names: &'static Names,
     /// In front of the encoder's names: the family's prefix or nothing.
     prefix: &'static str,
+    /// What takes the place of the file's numbers.
+    drawing: Option<Drawing>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -45,7 +48,11 @@ pub(super) struct Tensors<'a> {
 pub(super) type Side = Option<usize>;
 
 impl<'a> Tensors<'a> {
-    pub(super) fn open(found: &'a Found<'a>, names: &'static Names) -> Result<Self, Vec<Problem>> {
+    pub(super) fn open(
+        found: &'a Found<'a>,
+        names: &'static Names,
+        drawing: Option<Drawing>,
+    ) -> Result<Self, Vec<Problem>> {
         let views = found.tensors()?;
         let prefix = names.tensors.prefix;
         let prefixed = views.keys().any(|name| name.starts_with(prefix));
@@ -54,6 +61,7 @@ impl<'a> Tensors<'a> {
             views,
             names,
             prefix: if prefixed { prefix } else { "" },
+            drawing,
             problems: Vec::new(),
         };
         if !tensors
@@ -250,8 +258,25 @@ impl<'a> Tensors<'a> {
         self.read_into(found, &mut numbers).then_some(numbers)
     }
 
+    /// Which part of the model it is of, and its name there, whatever stands in front of it in the file.
+    fn part<'n>(&self, name: &'n str) -> (ModelPart, &'n str) {
+        let Some(bare) = self.inside(name) else {
+            return (ModelPart::Head, name);
+        };
+        let layer = self.layer(bare);
+        let part = layer.map_or(ModelPart::Embeddings, |at| ModelPart::Layer(at + 1));
+        (part, bare)
+    }
+
     /// Whether all numbers are finite; a problem where not.
     fn read_into<T: Real>(&mut self, (name, tensor): &(String, Tensor<'a>), to: &mut [T]) -> bool {
+        if let Some(drawing) = &self.drawing {
+            let (part, name) = self.part(name);
+            if drawing.randomise.parts.hold(part) {
+                drawing.draw(name, tensor.shape.len(), to);
+                return true;
+            }
+        }
         let bad = weights::read(tensor, to);
         if bad.count > 0 {
             self.problems.push(Problem::NonFinite {

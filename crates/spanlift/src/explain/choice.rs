@@ -2,7 +2,8 @@
 
 use spanlift_explanation::{Answer, Candidate, Characters, TargetKind, Versus};
 
-use super::{ExplainError, Item, Options};
+use super::given::random;
+use super::{AnswerChoice, ExplainError, Item, Options};
 use crate::answer::{Decision, Reading, Scored, best_of_window, characters, occurrences};
 use crate::attribute::{Span, Target};
 use crate::encode::{EncodeError, Windows};
@@ -20,17 +21,13 @@ pub(super) struct Choice {
 
 /// Refuses a text that the passage does not hold, before anything is computed.
 pub(super) fn check_texts(item: Item<'_>, options: &Options) -> Result<(), ExplainError> {
-    for (field, text) in [("answer", &options.answer), ("versus", &options.versus)] {
-        if let Some(text) = text
-            && !item.passage.contains(text)
-        {
-            return Err(ExplainError::NotInPassage {
-                field,
-                got: text.clone(),
-            });
-        }
-    }
-    Ok(())
+    let missing = options
+        .texts()
+        .find(|(_, text)| !item.passage.contains(text));
+    missing.map_or(Ok(()), |(field, got)| {
+        let got = got.to_owned();
+        Err(ExplainError::NotInPassage { field, got })
+    })
 }
 
 /// Wherever a text that the caller named stands in each window, or why nowhere. The empty text is the null answer.
@@ -107,12 +104,20 @@ pub(super) fn choose(
         Decision::over(reading, &options.answering).ok_or_else(|| empty(item.passage))?;
     // Each place where the answer stands, and the place that is explained.
     let (places, place) = match &options.answer {
-        Some(given) => {
+        AnswerChoice::Text(given) => {
             let places = find("answer", given, item.passage, reading)?;
             let place = best_of(&places, decision.null_window).unwrap_or(decision.best[0]);
             (places, place)
         }
-        None => {
+        AnswerChoice::Place(place) => {
+            let place = place.find(reading)?;
+            (vec![place], place)
+        }
+        AnswerChoice::Random(seed) => {
+            let place = random(*seed, item, reading, &decision);
+            (vec![place], place)
+        }
+        AnswerChoice::Own => {
             let (window, span) = decision.explained();
             let place = reading.scored(window, span);
             let stands = characters(windows, &place);
@@ -169,7 +174,7 @@ pub(super) fn choose(
             Target::Versus(answer.span, other_place.span)
         }
     };
-    let own = options.answer.is_none();
+    let own = options.answer == AnswerChoice::Own;
     let answer = decision.answer(windows, explained, own, &text);
     Ok(Choice {
         candidates: decision.candidates(windows, &text),
@@ -188,7 +193,11 @@ pub(super) fn empty(passage: &str) -> EncodeError {
 }
 
 /// The tokens of some of the passage's characters, where the window holds all of them.
-fn span_of(windows: &Windows, window: usize, characters: (usize, usize)) -> Option<Span> {
+pub(super) fn span_of(
+    windows: &Windows,
+    window: usize,
+    characters: (usize, usize),
+) -> Option<Span> {
     let found = windows.find_span(window, characters);
     found.map(|(start, end)| Span { start, end })
 }

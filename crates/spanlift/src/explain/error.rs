@@ -1,5 +1,6 @@
 //! Why a question could not be explained.
 
+use spanlift_explanation::Window;
 use thiserror::Error;
 
 use crate::attribute::ReferenceError;
@@ -67,6 +68,40 @@ pub enum ExplainError {
         field: &'static str,
         /// The text.
         got: String,
+    },
+    /// A place to explain in every window.
+    #[error(
+        "answer: expected no place where every window is explained, got one in window {}",
+        window + 1
+    )]
+    OnePlace {
+        /// The place's window, from 0.
+        window: usize,
+    },
+    /// A place's window is none of the passage's.
+    #[error(
+        "answer: expected a place in one of the passage's {count} windows, got characters {} to {} as window {} of {}: \
+         another length or stride of windows, another tokenizer or another passage makes others",
+        got.start, got.end, got.index + 1, got.count
+    )]
+    NoSuchWindow {
+        /// How many windows the passage has.
+        count: usize,
+        /// The place's window.
+        got: Window,
+    },
+    /// A place is not what some tokens of its window are.
+    #[error(
+        "answer: expected characters that are whole tokens of window {}, got {start} to {end}",
+        window + 1
+    )]
+    NotTokens {
+        /// The window, from 0.
+        window: usize,
+        /// The first character.
+        start: usize,
+        /// One past the last.
+        end: usize,
     },
     /// The target `versus` without the other span.
     #[error("target versus: expected the text of another span, got none")]

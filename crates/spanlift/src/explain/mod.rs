@@ -5,6 +5,7 @@ mod choice;
 mod compare;
 mod error;
 mod found;
+mod given;
 mod windows;
 
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use spanlift_explanation::{Answer, Candidate, Characters, Explanation, ModelInfo
 use crate::answer::{AnswerOptions, Decision};
 use crate::attribute::rules::{Against, Preset, RESCALE};
 use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Source};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Randomise, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
 use crate::methods::{Found, Method, Passes};
 use crate::model::{Layout, Trace, forward, forward_lean};
@@ -23,6 +24,7 @@ use crate::ops::{Matrix, Real, embedding};
 use assemble::{assemble, model_info};
 use choice::{Choice, check_texts, choose, empty};
 pub use error::ExplainError;
+pub use given::{AnswerChoice, Place};
 pub use windows::WindowExplanations;
 use windows::{logits_of, reading};
 
@@ -46,8 +48,8 @@ pub struct Options {
     pub target: TargetKind,
     /// The other span's text, for the target `Versus`; empty for the null answer.
     pub versus: Option<String>,
-    /// The answer to explain in place of the model's own: a text of the passage; empty for no answer.
-    pub answer: Option<String>,
+    /// The answer that is explained: the model's own, or another.
+    pub answer: AnswerChoice,
     /// How the scores are made.
     pub method: Method,
     /// The rules of the walk, for [`Method::Walk`].
@@ -68,7 +70,7 @@ impl Default for Options {
             reference: Reference::default(),
             target: TargetKind::Span,
             versus: None,
-            answer: None,
+            answer: AnswerChoice::Own,
             method: Method::Walk,
             preset: RESCALE,
             edges: KeepEdges::Strongest,
@@ -144,10 +146,21 @@ impl<T: Real> Explainer<T> {
         })
     }
 
+    /// The same, with some of its weights drawn anew; its name says so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load), and where there is no such layer.
+    pub fn randomised(source: Source<'_>, randomise: &Randomise) -> Result<Self, CheckpointError> {
+        Ok(Self {
+            checkpoint: checkpoint::load_randomised(source, randomise)?,
+        })
+    }
+
     /// The same model under another name than its folder's.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.checkpoint.encoder.config.name);
+        self.checkpoint.rename(name);
         self
     }
 

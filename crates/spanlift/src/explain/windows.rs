@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::choice::{Choice, choose};
-use super::{ExplainError, Explained, Explainer, Item, Options, PACK_BYTES, Ready};
+use super::{AnswerChoice, ExplainError, Explained, Explainer, Item, Options, PACK_BYTES, Ready};
 use crate::answer::{Logits, Reading};
 use crate::encode::Windows;
 use crate::model::{Layout, logits};
@@ -42,19 +42,23 @@ impl<T: Real> Explainer<T> {
     ///
     /// # Errors
     ///
-    /// As for [`explain`](Self::explain), and where [`Options::answer`] or [`Options::versus`] is a text of the passage, which
-    /// not every window can hold.
+    /// As for [`explain`](Self::explain), and where [`Options::answer`] is a place, or that or [`Options::versus`] a text of the
+    /// passage, which not every window can hold.
     pub fn explain_windows<'a>(
         &'a self,
         item: Item<'a>,
         options: &'a Options,
         watch: &mut dyn FnMut(usize, usize),
     ) -> Result<WindowExplanations<'a, T>, ExplainError> {
-        for (field, text) in [("answer", &options.answer), ("versus", &options.versus)] {
-            if let Some(got) = text.as_ref().filter(|text| !text.is_empty()) {
-                let got = got.clone();
+        for (field, text) in options.texts() {
+            if !text.is_empty() {
+                let got = text.to_owned();
                 return Err(ExplainError::OneText { field, got });
             }
+        }
+        if let AnswerChoice::Place(place) = &options.answer {
+            let window = place.window.index;
+            return Err(ExplainError::OnePlace { window });
         }
         let windows = self.windows(item.question, item.passage, &options.answering)?;
         let logits = self.read(&windows, watch)?;

@@ -48,6 +48,8 @@ pub(super) struct Sizes {
     pub(super) disentangled: Option<Disentangled>,
     /// MobileBERT's bottlenecks.
     pub(super) narrow: Option<Narrow>,
+    /// The deviation of fresh weights, where some are drawn.
+    pub(super) initializer_range: Option<f64>,
 }
 
 impl Default for Sizes {
@@ -66,6 +68,7 @@ impl Default for Sizes {
             segments: None,
             disentangled: None,
             narrow: None,
+            initializer_range: None,
         }
     }
 }
@@ -78,10 +81,11 @@ impl Sizes {
 }
 
 /// Reads the config. The second part is `None` where one of its fields cannot be had; it counts only where nothing was
-/// added to `problems`.
+/// added to `problems`. `drawn`: some weights are drawn anew.
 pub(super) fn read(
     bytes: &[u8],
     name: &str,
+    drawn: bool,
     problems: &mut Vec<Problem>,
 ) -> (Sizes, Option<Config>) {
     let Some(fields) = Fields::parse(CONFIG, bytes, problems) else {
@@ -171,7 +175,11 @@ pub(super) fn read(
         segments,
         disentangled: None,
         narrow: None,
+        initializer_range: None,
     };
+    if drawn {
+        sizes.initializer_range = initializer_range(&fields, problems);
+    }
     let mut divided = (of.hidden, hidden);
     match family {
         Family::Bert
@@ -255,6 +263,17 @@ fn activation(fields: &Fields, names: &Names, problems: &mut Vec<Problem>) -> Op
             None
         }
     }
+}
+
+/// The default is that of every family.
+fn initializer_range(fields: &Fields, problems: &mut Vec<Problem>) -> Option<f64> {
+    const FIELD: &str = "initializer_range";
+    let value = fields.get(FIELD).map_or(Some(0.02), Value::as_f64);
+    let value = value.filter(|range| (1e-6..=10.0).contains(range));
+    if value.is_none() {
+        problems.push(fields.wrong(FIELD, "a number from 1e-6 to 10"));
+    }
+    value
 }
 
 /// Below 1e-30 the squares of 1/σ would come near the end of `f32`'s range.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::Problem;
 use super::config::Sizes;
+use super::randomise::Drawing;
 use super::tensors::{Side, Tensors};
 use super::weights::Found;
 use crate::model::{
@@ -35,16 +36,17 @@ impl<T> Weights<T> {
     }
 }
 
-/// Reads the weights. What is given is whole only where nothing was added to `problems`; `None` where there is no
+/// Reads the weights, or draws them. What is given is whole only where nothing was added to `problems`; `None` where there is no
 /// encoder at all.
 pub(super) fn read<T: Real>(
     found: &Found<'_>,
     sizes: &Sizes,
     config: Option<&Config>,
+    drawing: Option<Drawing>,
     problems: &mut Vec<Problem>,
     notes: &mut Vec<String>,
 ) -> Option<Weights<T>> {
-    let mut tensors = match Tensors::open(found, sizes.names) {
+    let mut tensors = match Tensors::open(found, sizes.names, drawing) {
         Ok(tensors) => tensors,
         Err(found) => {
             problems.extend(found);
