@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
-use spanlift::Options;
 use spanlift::answer::AnswerOptions;
 use spanlift::attribute::Reference;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
+use spanlift::checkpoint::Randomise;
+use spanlift::{AnswerChoice, Options};
 use spanlift_explanation::TargetKind;
 use spanlift_render::colour::{Palette, Ramp};
 use spanlift_render::{Options as RenderOptions, Scale as RenderScale, TerminalOptions, Unit};
 use spanlift_store::{Keep, Plan, Selection};
 
 use crate::compare::CompareArgs;
+use crate::controls::{self, AnswersArg};
 use crate::method::MethodArgs;
 use crate::output;
 use crate::study::args::StudyArgs;
@@ -171,7 +173,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) output: Option<PathBuf>,
     /// Score these predictions (a JSON object from ids to texts) in place of a model's
     #[arg(long, value_name = "FILE",
-          conflicts_with_all = ["model", "offline", "null_threshold", "max_tokens", "stride", "threads"])]
+          conflicts_with_all = ["model", "offline", "randomise", "null_threshold", "max_tokens", "stride", "threads"])]
     pub(crate) predictions: Option<PathBuf>,
     /// Their null odds (a JSON object from ids to numbers), for the best thresholds
     #[arg(long, value_name = "FILE", requires = "predictions")]
@@ -227,6 +229,10 @@ pub(crate) struct AttributeArgs {
     /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
     #[arg(long, value_enum, default_value_t = TargetArg::Span)]
     pub(crate) target: TargetArg,
+    /// The answers to explain: own (the model's), random[:SEED] (as a control: in the explained window a span of as many tokens as
+    /// the model's best, apart from it), or the folder of another run over the same questions: the very spans that it explains
+    #[arg(long, value_name = "own|random[:SEED]|RUN_DIR", default_value = "own", value_parser = controls::answers)]
+    pub(crate) answers: AnswersArg,
     /// Keep the K strongest edges of each head as well
     #[arg(long, value_name = "edges:K", value_parser = kept_edges)]
     pub(crate) keep: Option<usize>,
@@ -277,6 +283,10 @@ pub(crate) struct AnsweringArgs {
     /// Take a model of the hub from the cache and ask nothing (as HF_HUB_OFFLINE=1)
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Draw weights anew, as an untrained model has them: all of them, or as PARTS with commas between embeddings, layers (3, or
+    /// 2..5 for 2 to 5) and head; by SEED (0)
+    #[arg(long, value_name = "all[:SEED]|PARTS[:SEED]", value_parser = controls::randomise)]
+    pub(crate) randomise: Option<Randomise>,
     /// No answer where its score leads the best span's by more than this (at 0, by nothing or more)
     #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true, value_parser = finite)]
     pub(crate) null_threshold: f64,
@@ -564,6 +574,9 @@ impl AttributeArgs {
         );
         let mut options = self.common.options(reference);
         options.target = self.target.kind();
+        if let AnswersArg::Random(seed) = self.answers {
+            options.answer = AnswerChoice::Random(seed);
+        }
         Ok(options)
     }
 }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
+use spanlift::Explainer;
 use spanlift::ops::Real;
-use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
-use spanlift_store::{Cpu, Data, Finished, Job, Plan, Run, StoreError};
+use spanlift_store::{Asked, Cpu, Data, Finished, GivenAnswers, Job, Plan, Run, StoreError};
 
 use crate::args::{AttributeArgs, PrecisionArg};
+use crate::controls::AnswersArg;
 use crate::data;
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
@@ -26,16 +27,37 @@ pub(crate) fn run(args: &AttributeArgs) -> anyhow::Result<Outcome> {
     let questions = args.selection().of(all);
     let name = args.data.file_name().unwrap_or_default().to_string_lossy();
     let data = Data::new(&name, &questions, of, bad_records);
+    let given = given(args, &questions)?;
+    let asked = Asked {
+        options: &options,
+        given: given.as_ref(),
+        keep: args.keep(),
+    };
     args.common.answering.start_threads()?;
     match args.common.precision {
-        PrecisionArg::F32 => attribute::<f32>(args, &options, data, &questions),
-        PrecisionArg::F64 => attribute::<f64>(args, &options, data, &questions),
+        PrecisionArg::F32 => attribute::<f32>(args, asked, data, &questions),
+        PrecisionArg::F64 => attribute::<f64>(args, asked, data, &questions),
     }
+}
+
+/// The answers of another run, where one is named.
+fn given(args: &AttributeArgs, questions: &[Question]) -> anyhow::Result<Option<GivenAnswers>> {
+    let AnswersArg::Run(folder) = &args.answers else {
+        return Ok(None);
+    };
+    let name = folder.display();
+    let run = Run::open(folder).with_context(|| {
+        format!("--answers: expected own, random, random:SEED or the folder of a run, got `{name}`")
+    })?;
+    let given = run.answers(questions);
+    given
+        .map(Some)
+        .with_context(|| format!("--answers: `{name}`"))
 }
 
 fn attribute<T: Real>(
     args: &AttributeArgs,
-    options: &Options,
+    asked: Asked<'_>,
     data: Data,
     questions: &[Question],
 ) -> anyhow::Result<Outcome> {
@@ -46,8 +68,7 @@ fn attribute<T: Real>(
         args.selection(),
         &explainer,
         model.hash()?,
-        options,
-        args.keep(),
+        asked,
         args.chunk_size,
     );
     let chunks = args.chunks.clone().unwrap_or(0..plan.chunks);
@@ -58,10 +79,19 @@ fn attribute<T: Real>(
         chunks.start,
         chunks.end
     );
+    if let (Some(given), false) = (asked.given, args.skip_bad) {
+        let first = plan.questions(chunks.start).start;
+        let last = plan.questions(chunks.end - 1).end;
+        if let Some((id, reason)) = given.first_without(&questions[first..last]) {
+            bail!(
+                "--answers: question `{id}`: {reason} (--skip-bad goes on without such questions)"
+            );
+        }
+    }
     let mut run = Run::plan(&args.out, plan).context("--out")?;
     say_cpu(run.plan_of());
     let threads = rayon::current_num_threads();
-    let job = Job::new(&explainer, options, args.keep(), args.skip_bad, threads)?;
+    let job = Job::new(&explainer, asked, args.skip_bad, threads)?;
     explain(args, &run, chunks, questions, &job)?;
     let missing = run.missing().len();
     if missing > 0 {
@@ -148,8 +178,12 @@ fn explain<T: Real>(
 
 /// What the run came to.
 fn summary(args: &AttributeArgs, finished: &Finished) -> String {
+    let of = match &args.answers {
+        AnswersArg::Own => "",
+        AnswersArg::Random(_) | AnswersArg::Run(_) => " of the answers that were given",
+    };
     let mut text = format!(
-        "{} of {} explained in {}, exact {:.2}, F1 {:.2}\n",
+        "{} of {} explained in {}, exact {:.2}, F1 {:.2}{of}\n",
         count(finished.questions, "question"),
         args.data.display(),
         args.out.display(),

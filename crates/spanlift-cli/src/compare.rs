@@ -10,7 +10,7 @@ use clap::Args as Group;
 use spanlift::ops::Real;
 use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
-use spanlift_store::{Data, Plan, Selection};
+use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::faithfulness::measure::Scored;
 use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Summary};
@@ -105,7 +105,12 @@ fn compare<T: Real>(
     let methods = args.methods(options)?;
     let hash = model.hash()?;
     let plan = ComparisonPlan::new(options, &methods, |keep, chunk_size| {
-        Plan::new(data, selection, &explainer, hash, options, keep, chunk_size)
+        let asked = Asked {
+            options,
+            given: None,
+            keep,
+        };
+        Plan::new(data, selection, &explainer, hash, asked, chunk_size)
     });
     let chunks = args.chunks.clone().unwrap_or(0..plan.run.chunks);
     ensure!(

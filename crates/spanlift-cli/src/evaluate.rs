@@ -211,6 +211,10 @@ fn predicted(args: &EvaluateArgs, lines: Vec<Line>) -> anyhow::Result<Predicted>
         || "default model".to_owned(),
         |folder| format!("model {}", folder.display()),
     );
+    let randomised = answering.randomise.as_ref();
+    let randomised = randomised.map_or_else(String::new, |randomised| {
+        format!(", weights re-initialised ({randomised})")
+    });
     Ok(Predicted {
         texts,
         odds: Some(odds),
@@ -218,7 +222,7 @@ fn predicted(args: &EvaluateArgs, lines: Vec<Line>) -> anyhow::Result<Predicted>
         threshold: f64::INFINITY,
         failed,
         by: format!(
-            "{model}, windows of {} tokens every {}, null threshold {}",
+            "{model}{randomised}, windows of {} tokens every {}, null threshold {}",
             answering.max_tokens, answering.stride, answering.null_threshold
         ),
     })

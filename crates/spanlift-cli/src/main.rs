@@ -4,6 +4,7 @@ mod args;
 mod attribute;
 mod audit;
 mod compare;
+mod controls;
 mod data;
 mod evaluate;
 mod explain;

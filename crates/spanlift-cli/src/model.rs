@@ -8,13 +8,19 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use spanlift::Explainer;
-use spanlift::checkpoint::Source;
+use spanlift::checkpoint::{CheckpointError, Randomise, Source};
 use spanlift::ops::Real;
 
 use crate::args::AnsweringArgs;
 
+/// A model, and what is drawn anew in it.
+pub(crate) struct Model {
+    place: Place,
+    randomise: Option<Randomise>,
+}
+
 /// Where the model is.
-pub(crate) enum Model {
+enum Place {
     /// In the program.
     Embedded,
     /// In a folder.
@@ -27,6 +33,72 @@ pub(crate) enum Model {
 impl Model {
     /// The folder, the hub's model (fetched where it is not there yet), or without either the embedded one.
     pub(crate) fn find(args: &AnsweringArgs) -> anyhow::Result<Self> {
+        let place = Place::find(args)?;
+        let randomise = args.randomise.clone();
+        Ok(Self { place, randomise })
+    }
+
+    /// Loads it; says on standard error what was passed over.
+    pub(crate) fn load<T: Real>(&self) -> anyhow::Result<Explainer<T>> {
+        let explainer = match &self.place {
+            Place::Embedded => self.read(embedded()?, "the embedded model")?,
+            Place::Folder(folder) => self.read(Source::Folder(folder), "--model")?,
+            #[cfg(feature = "hub")]
+            Place::Cached(folder, name) => {
+                let what = format!("--model: `{name}`");
+                self.read(Source::Folder(folder), &what)?.named(name)
+            }
+        };
+        for note in &explainer.checkpoint().notes {
+            crate::output::note(note);
+        }
+        Ok(explainer)
+    }
+
+    /// `what` it is that could not be read.
+    fn read<T: Real>(&self, source: Source<'_>, what: &str) -> anyhow::Result<Explainer<T>> {
+        let read = match &self.randomise {
+            Some(randomise) => Explainer::randomised(source, randomise),
+            None => Explainer::load(source),
+        };
+        read.map_err(|error| {
+            let what = match error {
+                CheckpointError::NoSuchLayer { .. } => "--randomise",
+                _ => what,
+            };
+            anyhow::Error::from(error).context(what.to_owned())
+        })
+    }
+
+    /// SHA-256 of the files that it may be read from, in hexadecimal.
+    pub(crate) fn hash(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        match &self.place {
+            Place::Embedded => {
+                if let Source::Embedded {
+                    config,
+                    weights,
+                    tokenizer,
+                    ..
+                } = embedded()?
+                {
+                    for bytes in [config, weights, tokenizer] {
+                        hash.update(format!("{}\n", bytes.len()));
+                        hash.update(bytes);
+                    }
+                }
+            }
+            Place::Folder(folder) => hash_folder(folder, &mut hash)?,
+            #[cfg(feature = "hub")]
+            Place::Cached(folder, _) => hash_folder(folder, &mut hash)?,
+        }
+        let hash = hash.finalize();
+        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl Place {
+    fn find(args: &AnsweringArgs) -> anyhow::Result<Self> {
         match &args.model {
             // What is there, of whatever kind, is no name on the hub.
             Some(path) if path.try_exists().unwrap_or(true) => Ok(Self::Folder(path.clone())),
@@ -42,48 +114,6 @@ impl Model {
             ),
             None => Ok(Self::Embedded),
         }
-    }
-
-    /// Loads it; says on standard error what was passed over.
-    pub(crate) fn load<T: Real>(&self) -> anyhow::Result<Explainer<T>> {
-        let explainer = match self {
-            Self::Embedded => Explainer::load(embedded()?).context("the embedded model")?,
-            Self::Folder(folder) => Explainer::load(Source::Folder(folder)).context("--model")?,
-            #[cfg(feature = "hub")]
-            Self::Cached(folder, name) => Explainer::load(Source::Folder(folder))
-                .with_context(|| format!("--model: `{name}`"))?
-                .named(name),
-        };
-        for note in &explainer.checkpoint().notes {
-            crate::output::note(note);
-        }
-        Ok(explainer)
-    }
-
-    /// SHA-256 of the files that it may be read from, in hexadecimal.
-    pub(crate) fn hash(&self) -> anyhow::Result<String> {
-        let mut hash = Sha256::new();
-        match self {
-            Self::Embedded => {
-                if let Source::Embedded {
-                    config,
-                    weights,
-                    tokenizer,
-                    ..
-                } = embedded()?
-                {
-                    for bytes in [config, weights, tokenizer] {
-                        hash.update(format!("{}\n", bytes.len()));
-                        hash.update(bytes);
-                    }
-                }
-            }
-            Self::Folder(folder) => hash_folder(folder, &mut hash)?,
-            #[cfg(feature = "hub")]
-            Self::Cached(folder, _) => hash_folder(folder, &mut hash)?,
-        }
-        let hash = hash.finalize();
-        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

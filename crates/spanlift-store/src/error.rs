@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use spanlift::ExplainError;
 
+use crate::NotGiven;
+
 /// Why a run cannot be planned, continued or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,7 +75,7 @@ pub enum StoreError {
         /// Its id.
         id: String,
         /// Why.
-        source: ExplainError,
+        source: QuestionError,
     },
     /// A worker could not be started.
     #[error("the threads cannot be started")]
@@ -87,4 +89,16 @@ pub enum StoreError {
         /// What the library said.
         source: parquet::errors::ParquetError,
     },
+}
+
+/// Why a question cannot be explained.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuestionError {
+    /// The engine cannot.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
+    /// It is to be explained for an answer that there is not.
+    #[error("answers: {0}")]
+    Answer(#[from] NotGiven),
 }

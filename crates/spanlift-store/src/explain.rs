@@ -5,6 +5,7 @@
 //! passes are no faster on one thread (measured with the default model: 1, 2, 4 or 8 at a time all make 23 to 24 a second on two
 //! cores) and take more memory.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,16 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use spanlift::ops::Real;
-use spanlift::{ExplainError, Explainer, Options};
+use spanlift::{AnswerChoice, Explainer, Options};
 use spanlift_squad::Question;
 
-use crate::record::asked;
-use crate::{Keep, Record, StoreError};
+use crate::{Asked, GivenAnswers, Keep, QuestionError, Record, StoreError};
 
 /// What explains chunks.
 pub struct Job<'a, T> {
     explainer: &'a Explainer<T>,
     options: Options,
+    given: Option<&'a GivenAnswers>,
     keep: Keep,
     /// Whether a question that cannot be explained is passed over.
     skip_bad: bool,
@@ -29,18 +30,17 @@ pub struct Job<'a, T> {
 }
 
 /// What came of each question of a chunk, in order.
-pub(crate) type Explained = Vec<Result<Record, ExplainError>>;
+pub(crate) type Explained = Vec<Result<Record, QuestionError>>;
 
 impl<'a, T: Real> Job<'a, T> {
-    /// With so many workers. What `options` say of edges and attention is `keep`'s to say.
+    /// With so many workers. What options say of edges and attention is `keep`'s to say.
     ///
     /// # Errors
     ///
     /// Where the system has no more threads.
     pub fn new(
         explainer: &'a Explainer<T>,
-        options: &Options,
-        keep: Keep,
+        asked: Asked<'a>,
         skip_bad: bool,
         threads: usize,
     ) -> Result<Self, StoreError> {
@@ -48,8 +48,9 @@ impl<'a, T: Real> Job<'a, T> {
         let workers: Result<Vec<_>, _> = (0..threads.max(1)).map(|_| pool()).collect();
         Ok(Self {
             explainer,
-            options: asked(options, keep),
-            keep,
+            options: asked.of_engine(),
+            given: asked.given,
+            keep: asked.keep,
             skip_bad,
             workers: workers.map_err(|source| StoreError::Threads { source })?,
         })
@@ -59,6 +60,17 @@ impl<'a, T: Real> Job<'a, T> {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.workers.len()
+    }
+
+    fn one(&self, question: &Question) -> Result<Record, QuestionError> {
+        let mut options = Cow::Borrowed(&self.options);
+        if let Some(given) = self.given {
+            let place = given.of(&question.id)?.clone();
+            options.to_mut().answer = AnswerChoice::Place(place);
+        }
+        let (asked, passage) = (&question.question, &question.context);
+        let explained = self.explainer.explain(asked, passage, &options)?;
+        Ok(Record::new(question, explained, self.keep))
     }
 
     /// Explains all; `watch` is told of each question that is done. Stops at the first that fails, where none is to be passed over.
@@ -76,17 +88,13 @@ impl<'a, T: Real> Job<'a, T> {
                 let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
                     break;
                 };
-                let Question {
-                    question, context, ..
-                } = &questions[at];
-                let explained = self.explainer.explain(question, context, &self.options);
+                let explained = self.one(&questions[at]);
                 if explained.is_err() && !self.skip_bad {
                     stop.store(true, Ordering::Relaxed);
                 }
-                let record = explained.map(|found| Record::new(&questions[at], found, self.keep));
                 // Poisoned by a worker that panicked: the scope then panics as well.
                 if let Ok(mut done) = done.lock() {
-                    done.push((at, record));
+                    done.push((at, explained));
                 }
                 watch();
             }

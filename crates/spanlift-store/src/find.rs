@@ -35,7 +35,7 @@ pub struct FoundRecord {
 
 impl Run {
     /// The chunks whose parts are there, as the folder lists them: whatever `run.json` says of their number costs nothing.
-    fn there(&self) -> Result<Vec<usize>, StoreError> {
+    pub(crate) fn there(&self) -> Result<Vec<usize>, StoreError> {
         let chunk = |name: &Path| -> Option<usize> {
             let number = name.to_str()?.strip_prefix("chunk-")?;
             number.strip_suffix(".parquet")?.parse().ok()
@@ -82,8 +82,8 @@ impl Run {
         let missing = self.plan.chunks - there.len();
         for chunk in there {
             let path = self.part(chunk);
-            let (ids, info) = part::ids(&path, &self.plan, chunk)?;
-            if let Some(at) = ids.iter().position(|known| known == id) {
+            let (known, info) = part::some(&path, &self.plan, chunk, &|name| name == "id")?;
+            if let Some(at) = known.iter().position(|known| known.id == id) {
                 let mut rows = part::rows(&path, &self.plan, chunk)?;
                 let record = rows.swap_remove(at);
                 return Ok(Found::Record(Box::new(FoundRecord { part: path, record })));
@@ -91,7 +91,11 @@ impl Run {
             if let Some(skipped) = info.skipped.into_iter().find(|skipped| skipped.id == id) {
                 return Ok(Found::Skipped(skipped));
             }
-            near.extend(ids.into_iter().map(|known| (distance(id, &known), known)));
+            near.extend(
+                known
+                    .into_iter()
+                    .map(|known| (distance(id, &known.id), known.id)),
+            );
             near.sort();
             near.truncate(NEAR);
         }

@@ -12,6 +12,7 @@
 //!       |  Run::finish  finish.rs: all parts there, counted, hashed: noted in run.json, under the lock
 //!       v
 //!  Run::find, Run::records             find.rs: an Explanation again, without the model
+//!  Run::answers                        answers.rs: what was explained, to be explained again in another run
 //! ```
 //!
 //! A part is written whole under another name and then renamed: a run that was killed has the parts that it finished, and
@@ -21,6 +22,7 @@
 //!
 //! docs/STORE.md lists the columns and the fields of `run.json`.
 
+mod answers;
 mod cpu;
 mod error;
 mod explain;
@@ -32,14 +34,15 @@ mod plan;
 mod record;
 mod run;
 
+pub use answers::{GivenAnswers, NotGiven};
 pub use cpu::Cpu;
-pub use error::StoreError;
+pub use error::{QuestionError, StoreError};
 pub use explain::Job;
 pub use files::write_whole;
 pub use find::{Found, FoundRecord};
 pub use finish::{Finished, PartInfo, Rate, Time};
 pub use part::{ChunkInfo, SkippedQuestion, WorstSum};
-pub use plan::{Data, Keep, MethodPlan, ModelPlan, Plan, Selection};
+pub use plan::{Asked, Data, Keep, MethodPlan, ModelPlan, Plan, Selection};
 pub use record::{HeadEdges, Record};
 pub use run::{Done, Run};
 

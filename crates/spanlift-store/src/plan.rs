@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use spanlift::ops::Real;
-use spanlift::{Explainer, Options};
+use spanlift::{AnswerChoice, Explainer, Options};
 use spanlift_explanation::{Method, ModelInfo, TargetKind};
 use spanlift_squad::Question;
 
-use crate::Cpu;
+use crate::{Cpu, GivenAnswers};
 
 /// Which questions of a data set a run is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,30 @@ impl Default for Keep {
         Self {
             edges: None,
             head_tokens: true,
+        }
+    }
+}
+
+/// What a run asks of the engine, and what it keeps of that.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// How each question is answered and explained.
+    pub options: &'a Options,
+    /// The answers to explain, in place of the one that `options` say.
+    pub given: Option<&'a GivenAnswers>,
+    /// What is kept.
+    pub keep: Keep,
+}
+
+impl Asked<'_> {
+    /// Which answers are explained, in one word.
+    fn answers(self) -> String {
+        match (self.given, &self.options.answer) {
+            (Some(given), _) => format!("run:{}", given.run),
+            (None, AnswerChoice::Own) => "own".to_owned(),
+            (None, AnswerChoice::Random(seed)) => format!("random:{seed}"),
+            (None, AnswerChoice::Text(text)) => format!("text:{text}"),
+            (None, AnswerChoice::Place(place)) => format!("{place:?}"),
         }
     }
 }
@@ -125,6 +149,8 @@ impl Data {
 pub struct ModelPlan {
     /// SHA-256 of its files.
     pub sha256: String,
+    /// Which of its weights are drawn anew in place of the files', and by what seed.
+    pub randomised: Option<String>,
     /// As explanations name it.
     pub info: ModelInfo,
 }
@@ -134,6 +160,8 @@ pub struct ModelPlan {
 pub struct MethodPlan {
     /// As explanations name it.
     pub info: Method,
+    /// Which answers are explained: `own`, `random:SEED`, or `run:` with what the run is told by that has them.
+    pub answers: String,
     /// What is explained.
     pub target: TargetKind,
     /// `f32` or `f64`.
@@ -185,10 +213,11 @@ impl Plan {
         selection: Selection,
         explainer: &Explainer<T>,
         model_sha256: String,
-        options: &Options,
-        keep: Keep,
+        asked: Asked<'_>,
         chunk_size: usize,
     ) -> Self {
+        let Asked { options, keep, .. } = asked;
+        let randomised = &explainer.checkpoint().randomised;
         let chunk_size = chunk_size.clamp(1, Self::MAX_CHUNK);
         let answering = options.answering;
         Self {
@@ -198,10 +227,12 @@ impl Plan {
             selection,
             model: ModelPlan {
                 sha256: model_sha256,
+                randomised: randomised.as_ref().map(ToString::to_string),
                 info: explainer.model_info(),
             },
             method: MethodPlan {
                 info: options.method(),
+                answers: asked.answers(),
                 target: options.target,
                 precision: T::NAME.to_owned(),
                 null_threshold: answering.null_threshold,
@@ -242,7 +273,7 @@ impl Plan {
             spanlift,
             &data.sha256,
             (selection.limit, selection.sample, seed),
-            &model.sha256,
+            (&model.sha256, &model.randomised),
             method,
             keep,
             chunk_size,
@@ -266,7 +297,8 @@ impl Plan {
                 sample,
                 seed,
             } = plan.selection;
-            let number = |n: Option<usize>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());
+            let none_or = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+            let number = |n: Option<usize>| none_or(n.map(|n| n.to_string()));
             let data = format!(
                 "{} questions of `{}` (SHA-256 {}…)",
                 plan.data.questions,
@@ -280,6 +312,7 @@ impl Plan {
             );
             let MethodPlan {
                 info,
+                answers,
                 target,
                 precision,
                 null_threshold,
@@ -302,6 +335,7 @@ impl Plan {
                 ),
                 ("data", data),
                 ("model", model),
+                ("--randomise", none_or(plan.model.randomised.clone())),
                 ("method", info.name.clone()),
                 ("--rule", info.rule.clone()),
                 ("rules", format!("{:?}", info.rules)),
@@ -310,6 +344,7 @@ impl Plan {
                 ("scope", format!("{:?}", info.scope)),
                 ("--reference", info.reference.clone()),
                 ("references", info.references.to_string()),
+                ("--answers", answers.clone()),
                 ("--target", target.trim_matches('"').to_owned()),
                 ("--precision", precision.clone()),
                 ("--null-threshold", null_threshold.to_string()),
@@ -399,7 +434,7 @@ mod tests {
                 "name": "deeplift", "rule": "rescale", "reference": "mask", "references": 1,
                 "rules": {"softmax": "log-mean"},
             },
-            "target": "span", "precision": "f32", "null_threshold": 0.0, "max_tokens": 384, "stride": 128, "n_best": 20,
+            "answers": "own", "target": "span", "precision": "f32", "null_threshold": 0.0, "max_tokens": 384, "stride": 128, "n_best": 20,
         });
         let selection = Selection {
             limit: Some(3),
@@ -411,6 +446,7 @@ mod tests {
             selection,
             model: ModelPlan {
                 sha256: "0123456789abcdef".to_owned(),
+                randomised: None,
                 info: serde_json::from_value(serde_json::json!({
                     "name": "m", "family": "bert", "layers": 1, "heads": 1, "hidden": 4,
                 }))
@@ -443,6 +479,7 @@ mod tests {
             let mut json = json.clone();
             let value = json.pointer_mut(&path).unwrap();
             *value = match &*value {
+                serde_json::Value::Null if path == "/model/randomised" => "all, seed 1".into(),
                 serde_json::Value::Null => 1.into(),
                 serde_json::Value::Bool(it) => (!it).into(),
                 serde_json::Value::Number(it) => (it.as_f64().unwrap() as u64 + 1).into(),
@@ -484,7 +521,7 @@ mod tests {
         ];
         same.sort();
         assert_eq!(same, expected);
-        assert_eq!(other.len(), 21, "{other:?}");
+        assert_eq!(other.len(), 23, "{other:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use spanlift_explanation::{
 };
 use spanlift_squad::{GoldAnswer, Question, QuestionKind, score};
 
-use crate::plan::Keep;
+use crate::plan::{Asked, Keep};
 
 /// One question, its gold answers, its explanation.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Record {
     pub gold: Vec<GoldAnswer>,
     /// The data set says that the passage does not answer the question.
     pub is_impossible: bool,
-    /// 1 where the answer matches a gold one by the official metric, otherwise 0.
+    /// 1 where the explained answer matches a gold one by the official metric, otherwise 0.
     pub exact: f64,
     /// The official metric's overlap of words, from 0 to 1.
     pub f1: f64,
@@ -152,16 +152,18 @@ impl Record {
     }
 }
 
-/// What the engine is asked for so that a [`Record`] can be made of it.
-pub(crate) fn asked(options: &Options, keep: Keep) -> Options {
-    let mut options = options.clone();
-    options.attention = true;
-    options.edges = if keep.edges.is_some() {
-        KeepEdges::All
-    } else {
-        KeepEdges::Strongest
-    };
-    options
+impl Asked<'_> {
+    /// What the engine is asked for so that a [`Record`] can be made of it.
+    pub(crate) fn of_engine(self) -> Options {
+        let mut options = self.options.clone();
+        options.attention = true;
+        options.edges = if self.keep.edges.is_some() {
+            KeepEdges::All
+        } else {
+            KeepEdges::Strongest
+        };
+        options
+    }
 }
 
 /// The share of the attention that each token receives: the mean over a layer's heads and queries, in f64; (S).

@@ -11,7 +11,7 @@ mod common;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{explainer, parts, plan, questions, run, store_doc};
+use common::{asked, explainer, parts, plan, questions, run, store_doc};
 use spanlift::Options;
 use spanlift::attribute::rules::REVEAL_CANCEL;
 use spanlift::attribute::{KeepEdges, Reference};
@@ -103,7 +103,7 @@ fn bytes_depend_neither_on_threads_nor_on_order_nor_on_how_often_a_chunk_is_done
     let folder = TempDir::new().unwrap();
     let plan = plan(&explainer, &questions, &options, Keep::default(), 4);
     let backwards = Run::plan(folder.path(), plan.clone()).unwrap();
-    let job = Job::new(&explainer, &options, Keep::default(), false, 2).unwrap();
+    let job = Job::new(&explainer, asked(&options, Keep::default()), false, 2).unwrap();
     let done = AtomicUsize::new(0);
     let watch = || {
         done.fetch_add(1, Ordering::Relaxed);
@@ -335,7 +335,7 @@ fn a_question_that_cannot_be_explained_stops_the_run_or_is_listed() {
     let folder = TempDir::new().unwrap();
     let plan = plan(&explainer, &questions, &options, Keep::default(), 4);
     let mut run = Run::plan(folder.path(), plan).unwrap();
-    let strict = Job::new(&explainer, &options, Keep::default(), false, 2).unwrap();
+    let strict = Job::new(&explainer, asked(&options, Keep::default()), false, 2).unwrap();
     run.chunk(0, &questions, &strict, &|| ()).unwrap();
     let before = parts_there(&run);
     let error = run.chunk(1, &questions, &strict, &|| ()).unwrap_err();
@@ -345,7 +345,7 @@ fn a_question_that_cannot_be_explained_stops_the_run_or_is_listed() {
     );
     assert_eq!(parts_there(&run), before);
     // The same run goes on with what can be explained.
-    let lenient = Job::new(&explainer, &options, Keep::default(), true, 2).unwrap();
+    let lenient = Job::new(&explainer, asked(&options, Keep::default()), true, 2).unwrap();
     for chunk in run.missing() {
         run.chunk(chunk, &questions, &lenient, &|| ()).unwrap();
     }
@@ -476,7 +476,7 @@ fn damaged_parts_are_refused() {
 fn chunks_that_there_are_not_are_refused() {
     let (_folder, run) = run(Keep::default(), 4, 1);
     let (explainer, questions, options) = (explainer(), questions(), Options::default());
-    let job = Job::new(&explainer, &options, Keep::default(), false, 1).unwrap();
+    let job = Job::new(&explainer, asked(&options, Keep::default()), false, 1).unwrap();
     for (chunk, questions) in [(3, &questions[..]), (2, &questions[..9])] {
         let error = run.chunk(chunk, questions, &job, &|| ()).unwrap_err();
         assert!(

@@ -18,7 +18,7 @@ use spanlift::removal::Removal;
 use spanlift::{AnswerChoice, Explainer, Item, Options};
 use spanlift_explanation::{Part, words};
 use spanlift_squad::Question;
-use spanlift_store::{Data, Plan, Selection};
+use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::StudyError;
 use spanlift_study::faithfulness::measure::{CURVE, ERASED, Measurement, Scored, measure};
 use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row};
@@ -195,8 +195,11 @@ fn plan(explainer: &Explainer<f64>, methods: &[Scored], options: &Options) -> Co
             Selection::default(),
             explainer,
             "model".to_owned(),
-            options,
-            keep,
+            Asked {
+                options,
+                given: None,
+                keep,
+            },
             chunk_size,
         )
     })

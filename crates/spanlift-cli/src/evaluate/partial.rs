@@ -45,8 +45,9 @@ pub(super) struct Partial {
 pub(super) fn key(answering: &AnsweringArgs, model: &str, questions: &[Question]) -> String {
     let mut hash = Sha256::new();
     let options = answering.options();
+    let randomise = &answering.randomise;
     hash.update(format!(
-        "{} {model} {options:?}\n",
+        "{} {model} {randomise:?} {options:?}\n",
         env!("CARGO_PKG_VERSION")
     ));
     for question in questions {

@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod checkpoints;
 mod compare;
+mod controls;
 mod default_model;
 mod desk;
 mod evaluate;

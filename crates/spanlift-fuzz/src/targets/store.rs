@@ -7,7 +7,7 @@ use spanlift::checkpoint::Source;
 use spanlift::{Explainer, Options};
 use spanlift_render::{TerminalOptions, terminal};
 use spanlift_squad::Question;
-use spanlift_store::{Data, Found, Job, Keep, Plan, Run, Selection};
+use spanlift_store::{Asked, Data, Found, Job, Keep, Plan, Run, Selection};
 
 use super::files::Folder;
 use crate::mutate::Shape;
@@ -95,20 +95,17 @@ fn seeds() -> Result<[Vec<u8>; 2], Box<dyn std::error::Error>> {
         head_tokens: true,
     };
     let options = Options::default();
+    let asked = Asked {
+        options: &options,
+        given: None,
+        keep,
+    };
     let data = Data::new("made-up", &questions, 2, 0);
     let selection = Selection::default();
-    let plan = Plan::new(
-        data,
-        selection,
-        &explainer,
-        String::new(),
-        &options,
-        keep,
-        2,
-    );
+    let plan = Plan::new(data, selection, &explainer, String::new(), asked, 2);
     let folder = tempfile::tempdir()?;
     let run = Run::plan(folder.path(), plan)?;
-    let job = Job::new(&explainer, &options, keep, false, 1)?;
+    let job = Job::new(&explainer, asked, false, 1)?;
     run.chunk(0, &questions, &job, &|| ())?;
     Ok([fs::read(folder.path().join(PLAN))?, fs::read(run.part(0))?])
 }

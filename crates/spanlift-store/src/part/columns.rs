@@ -234,6 +234,7 @@ pub(crate) fn columns(keep: Keep) -> Vec<Box<dyn Column>> {
     field!("answer_start_token", explanation.answer.start_token);
     field!("answer_end_token", explanation.answer.end_token);
     field!("has_answer", explanation.answer.has_answer);
+    field!("answer_given", explanation.answer.given);
     field!("score", explanation.answer.score);
     field!("null_score", explanation.answer.null_score);
     field!("probability", explanation.answer.probability);

@@ -6,7 +6,7 @@ mod read;
 mod write;
 
 pub(crate) use columns::columns;
-pub(crate) use read::{ids, info, rows};
+pub(crate) use read::{info, rows, some};
 pub(crate) use write::encode;
 
 use serde::{Deserialize, Serialize};

@@ -26,22 +26,20 @@ pub(crate) fn info(path: &Path, plan: &Plan, chunk: usize) -> Result<ChunkInfo, 
     with(path, plan, chunk, |_, info| Ok(info))
 }
 
-/// The ids of a part's rows, and what it says of its chunk.
-pub(crate) fn ids(
+/// All rows of a part.
+pub(crate) fn rows(path: &Path, plan: &Plan, chunk: usize) -> Result<Vec<Record>, StoreError> {
+    some(path, plan, chunk, &|_| true).map(|(rows, _)| rows)
+}
+
+/// The rows of a part with those of their columns that `wanted` says, and what it says of its chunk.
+pub(crate) fn some(
     path: &Path,
     plan: &Plan,
     chunk: usize,
-) -> Result<(Vec<String>, ChunkInfo), StoreError> {
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(Vec<Record>, ChunkInfo), StoreError> {
     with(path, plan, chunk, |reader, info| {
-        let records = read(reader, plan, info.rows, &|name| name == "id")?;
-        Ok((records.into_iter().map(|record| record.id).collect(), info))
-    })
-}
-
-/// All rows of a part.
-pub(crate) fn rows(path: &Path, plan: &Plan, chunk: usize) -> Result<Vec<Record>, StoreError> {
-    with(path, plan, chunk, |reader, info| {
-        read(reader, plan, info.rows, &|_| true)
+        Ok((read(reader, plan, info.rows, wanted)?, info))
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use spanlift::checkpoint::Source;
 use spanlift::{Explainer, Options};
 use spanlift_squad::{Question, parse};
-use spanlift_store::{Data, Job, Keep, Plan, Run, Selection};
+use spanlift_store::{Asked, Data, Job, Keep, Plan, Run, Selection};
 use tempfile::TempDir;
 
 /// Two layers, two heads, 16 hidden units, 64 positions.
@@ -63,10 +63,19 @@ pub(crate) fn plan(
         Selection::default(),
         explainer,
         hash,
-        options,
-        keep,
+        asked(options, keep),
         chunk_size,
     )
+}
+
+/// The model's own answers.
+pub(crate) fn asked(options: &Options, keep: Keep) -> Asked<'_> {
+    let given = None;
+    Asked {
+        options,
+        given,
+        keep,
+    }
 }
 
 /// A run of all questions, and the folder that it is in.
@@ -75,7 +84,7 @@ pub(crate) fn run(keep: Keep, chunk_size: usize, threads: usize) -> (TempDir, Ru
     let folder = TempDir::new().unwrap();
     let plan = plan(&explainer, &questions, &options, keep, chunk_size);
     let run = Run::plan(&folder.path().join("run"), plan).unwrap();
-    let job = Job::new(&explainer, &options, keep, false, threads).unwrap();
+    let job = Job::new(&explainer, asked(&options, keep), false, threads).unwrap();
     for chunk in run.missing() {
         run.chunk(chunk, &questions, &job, &|| ()).unwrap();
     }
