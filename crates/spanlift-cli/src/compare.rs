@@ -13,7 +13,7 @@ use spanlift_squad::Question;
 use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::faithfulness::measure::Scored;
-use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Summary};
+use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row, Sanity, Step, Summary};
 use spanlift_study::{Table, Values};
 
 use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
@@ -22,7 +22,7 @@ use crate::method::{MethodArg, SettingArgs};
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
 use crate::study::args::FormatArg;
-use crate::study::{grid, write_all};
+use crate::study::{grid, rows_of, write_all};
 
 /// Put a data set to several methods: how faithful each is, how far they agree, what they cost
 #[derive(Debug, Group)]
@@ -51,6 +51,10 @@ pub(crate) struct CompareArgs {
     /// How often passages are resampled for an interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
     pub(crate) resamples: usize,
+    /// Of N questions drawn at random, also: the scores when the model is re-initialised from the top (they must change), and under
+    /// other references
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "randomise")]
+    pub(crate) sanity: Option<usize>,
     /// Write the tables as files of this format into DIR/tables
     #[arg(long, value_enum)]
     pub(crate) format: Option<FormatArg>,
@@ -140,7 +144,18 @@ fn compare<T: Real>(
         ))?;
         return Ok(Outcome::Done);
     }
-    let rows = comparison.rows().context("--out")?;
+    let mut rows = comparison.rows().context("--out")?;
+    if let Some(sample) = args.sanity {
+        rows.extend(sanity(
+            &comparison,
+            sample,
+            questions,
+            &model,
+            &explainer,
+            &methods,
+            options,
+        )?);
+    }
     let summary = Summary::new(&rows, comparison.plan_of().names());
     let bootstrap = Bootstrap {
         resamples: args.resamples,
@@ -148,25 +163,22 @@ fn compare<T: Real>(
     };
     let faithfulness = summary.faithfulness(bootstrap);
     let agreement = summary.agreement(bootstrap);
+    let sanity = summary.sanity(bootstrap);
     if let Some(format) = args.format {
         let tables = [
             &summary.rows(),
             &faithfulness,
             &agreement,
             &summary.pairs(bootstrap),
+            &sanity,
         ];
         let folder = args.out.join("tables");
         output::check_folder("--out", &folder)?;
         write_all(format.format(), &folder, &tables)?;
     }
     let names = comparison.plan_of().names();
-    output::print(&text(
-        args,
-        summary.questions(),
-        &names,
-        &faithfulness,
-        &agreement,
-    ))?;
+    let shown = [&faithfulness, &agreement, &sanity];
+    output::print(&text(args, summary.questions(), &names, shown))?;
     Ok(Outcome::Done)
 }
 
@@ -249,8 +261,7 @@ fn text(
     args: &CompareArgs,
     questions: usize,
     names: &[String],
-    faithfulness: &Table,
-    agreement: &Table,
+    [faithfulness, agreement, sanity]: [&Table; 3],
 ) -> String {
     let mut text = format!(
         "{} of {} under {}\n\n",
@@ -297,22 +308,96 @@ fn text(
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", grid(&heading, rows));
     }
+    for (metric, shown) in [
+        (
+            "randomised",
+            "rank correlation with the scores of the model re-initialised down to",
+        ),
+        ("randomised-size", "the same of their sizes"),
+        (
+            "reference",
+            "rank correlation with the scores under another reference",
+        ),
+    ] {
+        let others = others(sanity, metric);
+        if others.is_empty() {
+            continue;
+        }
+        let mut heading = vec![String::new()];
+        heading.extend(names.iter().cloned());
+        let rows = others.iter().map(|other| {
+            let of = |method: &String| {
+                mean(
+                    sanity,
+                    &[("metric", metric), ("method", method), ("other", other)],
+                )
+            };
+            let mut row = vec![other.clone()];
+            row.extend(names.iter().map(of));
+            row
+        });
+        let _ = write!(text, "\n{shown}\n{}", grid(&heading, rows));
+    }
     text
+}
+
+/// What a metric was measured against, in the table's order.
+fn others(table: &Table, metric: &str) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    if let Some(Values::Text(values)) = table.column("other") {
+        for row in rows_of(table, &[("metric", metric)]) {
+            let other = values[row].clone().unwrap_or_default();
+            if !others.contains(&other) {
+                others.push(other);
+            }
+        }
+    }
+    others
+}
+
+/// What is missing of the sample's steps is done; all of its rows.
+fn sanity<T: Real>(
+    comparison: &Comparison,
+    sample: usize,
+    questions: &[Question],
+    model: &Model,
+    explainer: &Explainer<T>,
+    methods: &[Scored],
+    options: &Options,
+) -> anyhow::Result<Vec<Row>> {
+    let sanity = Sanity::new(comparison, sample).context("--out")?;
+    let missing = sanity.missing();
+    if !missing.is_empty() {
+        let bar = output::progress(sanity.questions() * (missing.len() + 1), "sanity");
+        let done = || bar.inc(1);
+        let originals = sanity.originals(questions, explainer, methods, options, done)?;
+        for step in missing {
+            match step {
+                Step::References => {
+                    sanity.references(questions, explainer, methods, options, &originals, done)?;
+                }
+                Step::Stage(stage) => {
+                    let randomised = model.load_with::<T>(Some(&stage.randomise))?;
+                    sanity.stage(
+                        &stage,
+                        questions,
+                        &randomised,
+                        methods,
+                        options,
+                        &originals,
+                        done,
+                    )?;
+                }
+            }
+        }
+        bar.finish_and_clear();
+    }
+    sanity.rows().context("--out")
 }
 
 /// The mean of the row that has these texts.
 fn mean(table: &Table, wanted: &[(&str, &str)]) -> String {
-    let field = |row: usize, column: &str| match table.column(column).map(|values| values.json(row))
-    {
-        Some(serde_json::Value::String(text)) => text,
-        Some(serde_json::Value::Null) | None => String::new(),
-        Some(value) => value.to_string(),
-    };
-    let row = (0..table.rows()).find(|&row| {
-        wanted
-            .iter()
-            .all(|(column, value)| field(row, column) == *value)
-    });
+    let row = rows_of(table, wanted).first().copied();
     match (row, table.column("mean")) {
         (Some(row), Some(Values::Number(values))) => values[row].map_or("–".to_owned(), number),
         _ => String::new(),

@@ -40,33 +40,27 @@ impl Model {
 
     /// Loads it; says on standard error what was passed over.
     pub(crate) fn load<T: Real>(&self) -> anyhow::Result<Explainer<T>> {
-        let explainer = match &self.place {
-            Place::Embedded => self.read(embedded()?, "the embedded model")?,
-            Place::Folder(folder) => self.read(Source::Folder(folder), "--model")?,
-            #[cfg(feature = "hub")]
-            Place::Cached(folder, name) => {
-                let what = format!("--model: `{name}`");
-                self.read(Source::Folder(folder), &what)?.named(name)
-            }
-        };
+        let explainer = self.load_with(self.randomise.as_ref())?;
         for note in &explainer.checkpoint().notes {
             crate::output::note(note);
         }
         Ok(explainer)
     }
 
-    /// `what` it is that could not be read.
-    fn read<T: Real>(&self, source: Source<'_>, what: &str) -> anyhow::Result<Explainer<T>> {
-        let read = match &self.randomise {
-            Some(randomise) => Explainer::randomised(source, randomise),
-            None => Explainer::load(source),
-        };
-        read.map_err(|error| {
-            let what = match error {
-                CheckpointError::NoSuchLayer { .. } => "--randomise",
-                _ => what,
-            };
-            anyhow::Error::from(error).context(what.to_owned())
+    /// Loads it with these weights drawn anew.
+    pub(crate) fn load_with<T: Real>(
+        &self,
+        randomise: Option<&Randomise>,
+    ) -> anyhow::Result<Explainer<T>> {
+        let read = |source, what: &str| read(source, randomise, what);
+        Ok(match &self.place {
+            Place::Embedded => read(embedded()?, "the embedded model")?,
+            Place::Folder(folder) => read(Source::Folder(folder), "--model")?,
+            #[cfg(feature = "hub")]
+            Place::Cached(folder, name) => {
+                let what = format!("--model: `{name}`");
+                read(Source::Folder(folder), &what)?.named(name)
+            }
         })
     }
 
@@ -115,6 +109,25 @@ impl Place {
             None => Ok(Self::Embedded),
         }
     }
+}
+
+/// `what` it is that could not be read.
+fn read<T: Real>(
+    source: Source<'_>,
+    randomise: Option<&Randomise>,
+    what: &str,
+) -> anyhow::Result<Explainer<T>> {
+    let read = match randomise {
+        Some(randomise) => Explainer::randomised(source, randomise),
+        None => Explainer::load(source),
+    };
+    read.map_err(|error| {
+        let what = match error {
+            CheckpointError::NoSuchLayer { .. } => "--randomise",
+            _ => what,
+        };
+        anyhow::Error::from(error).context(what.to_owned())
+    })
 }
 
 /// What configs, tokenizers and weights end in.

@@ -142,3 +142,20 @@ fn interval(estimate: Estimate) -> String {
     } = estimate;
     format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
 }
+
+/// The rows of a table whose fields are these, as texts.
+pub(crate) fn rows_of(table: &Table, wanted: &[(&str, &str)]) -> Vec<usize> {
+    let field = |row: usize, column: &str| match table.column(column).map(|values| values.json(row))
+    {
+        Some(serde_json::Value::String(text)) => text,
+        Some(serde_json::Value::Null) | None => String::new(),
+        Some(value) => value.to_string(),
+    };
+    let rows = 0..table.rows();
+    rows.filter(|&row| {
+        wanted
+            .iter()
+            .all(|(column, value)| field(row, column) == *value)
+    })
+    .collect()
+}

@@ -83,6 +83,62 @@ fn methods_are_compared_chunk_by_chunk() {
 }
 
 #[test]
+fn scores_are_held_against_re_initialised_models_and_other_references() {
+    let desk = Desk::new();
+    let more = args(&[
+        "--methods",
+        "deeplift,attention,random",
+        "--sanity",
+        "3",
+        "--format",
+        "json",
+    ]);
+    let ran = desk.run(&more).succeeded();
+    for words in [
+        "re-initialised down to",
+        " layer 2 ",
+        " embeddings ",
+        "under another reference",
+        " zero ",
+    ] {
+        assert!(
+            ran.stdout.contains(words),
+            "{words:?} is not in {}",
+            ran.stdout
+        );
+    }
+    let table: Value = serde_json::from_slice(&desk.read("compared/tables/sanity.json")).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    let of = |metric: &str, method: &str, other: &str| {
+        let mut found = rows.iter().filter(|row| {
+            row["metric"] == metric && row["method"] == method && row["other"] == other
+        });
+        found.next().map(|row| row["mean"].as_f64().unwrap())
+    };
+    // Head, two layers, embeddings.
+    assert_eq!(
+        rows.iter()
+            .filter(|row| row["metric"] == "randomised" && row["method"] == "deeplift")
+            .count(),
+        4
+    );
+    // Attention does not see the head; random scores see nothing; a walk sees all of it.
+    assert_eq!(of("randomised", "attention", "head"), Some(1.0));
+    for stage in ["head", "layer 2", "layer 1", "embeddings"] {
+        assert_eq!(of("randomised", "random", stage), Some(1.0));
+        assert!(
+            of("randomised", "deeplift", stage).unwrap() < 0.9,
+            "{stage}"
+        );
+    }
+    assert!(of("reference", "deeplift", "zero").unwrap() < 1.0);
+    assert_eq!(of("reference", "attention", "zero"), None);
+    // What is there is not done again.
+    let again = desk.run(&more).succeeded();
+    assert_eq!(again.stdout, ran.stdout);
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let desk = Desk::new();
     desk.run(&args(&["--methods", "random", "--limit", "1"]))
@@ -102,6 +158,7 @@ fn what_cannot_be_compared_is_said() {
             "--chunks: the comparison has 1 chunk, got 0..2",
         ),
         (&["--reference", "nothing"], "--reference: expected"),
+        (&["--sanity", "2", "--randomise", "all"], "--randomise"),
     ] {
         desk.run(&args(more)).refused(&[words]);
     }

@@ -20,7 +20,6 @@
 //! which are then left out of the ranking too.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use spanlift::attribute::rules::Preset;
 use spanlift::methods::Method;
@@ -66,12 +65,12 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    pub(crate) fn of<T: Real>(found: &[(Explained<T>, Duration)]) -> Self {
+    pub(crate) fn of<'a, T: Real>(found: impl Iterator<Item = &'a Explained<T>>) -> Self {
         let mut ranked = Self {
             words: Vec::new(),
             scores: Vec::new(),
         };
-        for (explained, _) in found {
+        for explained in found {
             let explanation = &explained.explanation;
             let mut words = words(explanation);
             words.retain(|word| word.part != Part::Special);
@@ -103,7 +102,7 @@ pub fn measure<T: Real>(
     options: &Options,
 ) -> Result<(Vec<Explained<T>>, Vec<Measurement>), ExplainError> {
     let found = explainer.compare(item, methods, options, &mut |_, _| ())?;
-    let ranked = Ranked::of(&found);
+    let ranked = Ranked::of(found.iter().map(|(explained, _)| explained));
     let mut all = Vec::new();
     for (method, (explained, time)) in found.iter().enumerate() {
         let mut add = |metric, removal, at, value| {

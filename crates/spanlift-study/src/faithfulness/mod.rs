@@ -6,6 +6,9 @@
 //!       |  Comparison::chunk    measure.rs, agreement.rs: rows of a few questions, any process, any order
 //!       v
 //!  DIR/parts/chunk-00000.parquet …   rows.rs: a number a row
+//!       |  Sanity               sanity.rs: a sample under models re-initialised from the top, and other references
+//!       v
+//!  DIR/sanity-50/…
 //!       |  Comparison::rows
 //!       v
 //!  tables                            summary.rs: means with intervals, paired tests, agreement
@@ -15,8 +18,10 @@ pub mod agreement;
 pub mod measure;
 mod rows;
 mod run;
+mod sanity;
 mod summary;
 
 pub use rows::Row;
 pub use run::{Comparison, ComparisonPlan};
+pub use sanity::{Original, Sanity, Stage, Step, stages};
 pub use summary::{Summary, better};

@@ -1,6 +1,5 @@
 //! A comparison in its folder: planned, and done chunk by chunk.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spanlift::ops::Real;
 use spanlift::{Explainer, Item, Options};
-use spanlift_explanation::Method;
+use spanlift_explanation::{Answer, Method};
 use spanlift_squad::{Question, QuestionKind, score};
 use spanlift_store::{Keep, Plan, write_whole};
 
-use super::measure::{Measurement, Scored, measure};
+use super::measure::{Scored, measure};
 use super::rows::{Row, decode, encode};
 use crate::StudyError;
 
@@ -246,7 +245,6 @@ impl Comparison {
         options: &Options,
         mut done: impl FnMut(),
     ) -> Result<(), StudyError> {
-        let passages = passage_numbers(questions);
         let names = self.plan.names();
         let mut rows = Vec::new();
         for at in self.plan.run.questions(chunk) {
@@ -260,24 +258,13 @@ impl Comparison {
                 id: question.id.clone(),
                 source,
             })?;
-            let answer = &explained[0].explanation.answer;
-            let gold = question.answers.iter().map(|gold| gold.text.as_str());
-            let exact = score(&answer.text, gold).exact == 1.0;
-            let row = |m: Measurement| Row {
-                id: question.id.clone(),
-                passage: passages[at],
-                question_type: QuestionKind::of(&question.question).name().to_owned(),
-                answered: answer.has_answer,
-                answerable: !question.is_impossible,
-                exact,
-                method: names[m.method].clone(),
-                metric: m.metric.to_owned(),
+            let asked = self.asked(questions, at, &explained[0].explanation.answer);
+            rows.extend(all.into_iter().map(|m| Row {
                 other: m.other.map(|other| names[other].clone()),
                 removal: m.removal.map(|removal| removal.name().to_owned()),
                 at: m.at,
-                value: m.value.is_finite().then_some(m.value),
-            };
-            rows.extend(all.into_iter().map(row));
+                ..asked.row(&names[m.method], m.metric, m.value)
+            }));
             done();
         }
         Ok(write_whole(&self.part(chunk), &encode(&rows)?)?)
@@ -310,14 +297,48 @@ impl Comparison {
     }
 }
 
-/// A number for each question's passage.
-fn passage_numbers(questions: &[Question]) -> Vec<usize> {
-    let mut numbers: HashMap<&str, usize> = HashMap::new();
-    questions
-        .iter()
-        .map(|question| {
-            let next = numbers.len();
-            *numbers.entry(&question.context).or_insert(next)
+/// A question and what became of it, as rows have it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked(Row);
+
+impl Asked {
+    /// A row of it.
+    pub(crate) fn row(&self, method: &str, metric: &str, value: f64) -> Row {
+        Row {
+            method: method.to_owned(),
+            metric: metric.to_owned(),
+            value: value.is_finite().then_some(value),
+            ..self.0.clone()
+        }
+    }
+}
+
+impl Comparison {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The question at this place of the run, and its answer.
+    pub(crate) fn asked(&self, questions: &[Question], at: usize, answer: &Answer) -> Asked {
+        let question = &questions[at];
+        // The first question about the same passage.
+        let passage = questions
+            .iter()
+            .position(|other| other.context == question.context);
+        let gold = question.answers.iter().map(|gold| gold.text.as_str());
+        Asked(Row {
+            id: question.id.clone(),
+            passage: passage.unwrap_or(at),
+            question_type: QuestionKind::of(&question.question).name().to_owned(),
+            answered: answer.has_answer,
+            answerable: !question.is_impossible,
+            exact: score(&answer.text, gold).exact == 1.0,
+            method: String::new(),
+            metric: String::new(),
+            other: None,
+            removal: None,
+            at: None,
+            value: None,
         })
-        .collect()
+    }
 }

@@ -163,22 +163,53 @@ impl<'a> Summary<'a> {
 
     /// The table `agreement`: the mean correlation and overlap of two methods' scores of the words.
     #[must_use]
-    pub fn agreement(&'a self, bootstrap: Bootstrap) -> Table {
-        let all: Vec<usize> = (0..self.questions.len()).collect();
-        let rows = all
+    pub fn agreement(&self, bootstrap: Bootstrap) -> Table {
+        self.others(
+            bootstrap,
+            &["overlap", "pearson", "spearman"],
+            "agreement",
+            "The mean agreement of two methods' scores of a question's words.",
+        )
+    }
+
+    /// The table `sanity`: how the scores correlate with those of a model re-initialised in part, and under other references.
+    #[must_use]
+    pub fn sanity(&self, bootstrap: Bootstrap) -> Table {
+        self.others(
+            bootstrap,
+            &["randomised", "randomised-size", "reference"],
+            "sanity",
+            "The mean rank correlation of a method's scores with those where all down to `other` is re-initialised, or of the reference `other`.",
+        )
+    }
+
+    fn others(
+        &self,
+        bootstrap: Bootstrap,
+        metrics: &[&str],
+        name: &'static str,
+        about: &'static str,
+    ) -> Table {
+        let rows = self
+            .questions
             .iter()
-            .map(|&i| (self.questions[i].0, &*self.questions[i].1));
+            .map(|(passage, values)| (*passage, &**values));
         let means = bootstrap.means(self.keys.len(), rows);
         let mut found: Vec<(&Key, Estimate)> = self
             .keys
             .iter()
             .zip(means)
-            .filter(|(key, _)| key.other.is_some())
+            .filter(|(key, _)| metrics.contains(&&*key.metric))
             .collect();
-        let other = |key: &Key| key.other.as_ref().map(|other| self.order(other));
-        found.sort_by_key(|(key, _)| (&key.metric, self.order(&key.method), other(key)));
+        let other = |key: &Key| {
+            key.other
+                .as_ref()
+                .map(|other| (self.order(other), other.clone()))
+        };
+        found.sort_by_key(|(key, _)| (&key.metric, key.at, self.order(&key.method), other(key)));
         let mut columns = vec![
             Column::text("metric", found.iter().map(|row| row.0.metric.clone())),
+            Column::integers("at", found.iter().map(|row| row.0.at)),
             Column::text("method", found.iter().map(|row| row.0.method.clone())),
             Column::text(
                 "other",
@@ -191,8 +222,8 @@ impl<'a> Summary<'a> {
             &found.iter().map(|row| row.1).collect::<Vec<_>>(),
         ));
         Table {
-            name: "agreement",
-            about: "The mean agreement of two methods' scores of a question's words.",
+            name,
+            about,
             columns,
         }
     }
