@@ -77,6 +77,20 @@ pub(crate) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// Says what is being done where nobody can say how long it takes, on standard error where that is a terminal.
+pub(crate) fn spinner(name: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name.to_owned());
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar
+}
+
 /// A bar over so many questions with rate and time left, on standard error where that is a terminal.
 pub(crate) fn progress(questions: usize, name: &str) -> ProgressBar {
     let bar = ProgressBar::new(questions as u64);

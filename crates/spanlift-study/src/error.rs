@@ -90,4 +90,78 @@ pub enum StudyError {
         /// What the writer said.
         reason: String,
     },
+    /// A number of a matrix is not finite.
+    #[error("row {row}, column `{column}`: expected a finite number, got {got}")]
+    NotFinite {
+        /// From 0.
+        row: usize,
+        /// The column's name.
+        column: String,
+        /// What is there.
+        got: f64,
+    },
+    /// A row of a matrix has another number of columns.
+    #[error("row {row}: expected {expected} numbers, got {got}")]
+    Width {
+        /// From 0.
+        row: usize,
+        /// As many as there are names.
+        expected: usize,
+        /// Its own.
+        got: usize,
+    },
+    /// No column of a matrix varies.
+    #[error("none of {columns} columns varies: nothing to cluster")]
+    Constant {
+        /// How many there are.
+        columns: usize,
+    },
+    /// Too few rows.
+    #[error("{what}: expected at least {expected} rows, got {got}")]
+    Rows {
+        /// What they are for.
+        what: &'static str,
+        /// The least.
+        expected: usize,
+        /// What there is.
+        got: usize,
+    },
+    /// A number of clusters that these rows do not allow.
+    #[error("number of clusters: expected 2 to {most} for {rows} rows, got {got}")]
+    Clusters {
+        /// The most.
+        most: usize,
+        /// How many rows there are.
+        rows: usize,
+        /// What was asked for.
+        got: usize,
+    },
+    /// A setting out of its range.
+    #[error("{setting}: expected {expected}, got {got}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        got: String,
+    },
+    /// An algorithm found nothing for these numbers.
+    #[error("{what} failed: {reason}")]
+    Failed {
+        /// Which.
+        what: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// Maps or tokens that do not fit each other.
+    #[error("{what}: expected {expected}, got {got}")]
+    Maps {
+        /// Which.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What came.
+        got: String,
+    },
 }

@@ -16,6 +16,8 @@ pub struct Facts {
     pub id: String,
     /// The article's title; empty where the data set has none.
     pub article: String,
+    /// The question.
+    pub question: String,
     /// What the question asks for.
     pub question_type: QuestionKind,
     /// The explained answer; empty for no answer.
@@ -67,6 +69,7 @@ impl Facts {
         Self {
             id: record.id.clone(),
             article: record.title.clone(),
+            question: explanation.question.clone(),
             question_type: record.kind(),
             answer: answer.text.clone(),
             answered: answer.has_answer,

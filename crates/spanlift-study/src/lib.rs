@@ -8,18 +8,26 @@
 //!       |
 //!       +-- groups.rs   means with intervals (bootstrap.rs) by kind of question and paragraph
 //!       +-- claims.rs   the paper's claims, against two controls
+//!       +-- clusters.rs kinds of questions (cluster/: numbers alone; maps.rs, autoencoder.rs), and what sets each apart
+//!       +-- plane.rs    each question a point
+//!       +-- faithfulness/  methods compared, from questions of their own
 //!       +-- diff.rs     two runs over the same questions
 //!       v
 //!  Table                         table.rs: every result is one; CSV, JSON, Parquet
 //! ```
 
+pub mod autoencoder;
 pub mod bootstrap;
 pub mod claims;
+pub mod cluster;
+pub mod clusters;
 pub mod diff;
 mod error;
 pub mod facts;
 pub mod faithfulness;
 pub mod groups;
+pub mod maps;
+pub mod plane;
 pub mod profile;
 mod questions;
 pub mod roles;

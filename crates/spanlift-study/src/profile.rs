@@ -17,10 +17,11 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use spanlift_explanation::Explanation;
+use spanlift_explanation::{Explanation, Part};
 use spanlift_store::Record;
 
 use crate::facts::Facts;
+use crate::maps::resample;
 use crate::roles::{ByRole, Role, roles};
 
 /// Which part of the scores is shared out.
@@ -64,6 +65,8 @@ pub struct Profile {
     pub attention_shift: Vec<Option<f32>>,
     /// Each head's score as a share of Σ|score| over all heads; (L, A), row by row. None where all are 0.
     pub heads: Option<Vec<f32>>,
+    /// Its maps in fixed bins ([`resample`]); (L+1, bins). None where a score is no number.
+    pub maps: Option<Vec<Vec<f32>>>,
     /// Positive and negative shares as [`Profile::layer_features`] has them, with the roles dealt anew among the tokens: what
     /// roles without a meaning would give. [`SHUFFLES`] of them.
     pub shuffled: Vec<Vec<f32>>,
@@ -110,6 +113,7 @@ impl Profile {
         let roles = roles(explanation);
         let maps: Vec<&[f32]> = explanation.layers.iter().map(|l| &*l.score).collect();
         let attention: Vec<&[f32]> = record.attention.iter().map(|l| &**l).collect();
+        let parts: Vec<Part> = explanation.tokens.iter().map(|token| token.part).collect();
         let mut tokens = [0.0; Role::ALL.len()];
         for role in &roles {
             tokens[role.index()] += 1.0 / roles.len() as f32;
@@ -133,6 +137,7 @@ impl Profile {
             shift: shifts(&maps),
             attention_shift: shifts(&attention),
             heads: heads(explanation),
+            maps: maps.iter().map(|map| resample(map, &parts).ok()).collect(),
         }
     }
 

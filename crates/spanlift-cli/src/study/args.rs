@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as Group, Subcommand, ValueEnum};
 use spanlift_study::Format;
 use spanlift_study::bootstrap::Bootstrap;
+use spanlift_study::cluster::Algorithm;
+use spanlift_study::clusters::Representation;
 
 /// Study a run: how the scores shift through the layers, the paper's claims, clusters of questions, a report
 #[derive(Debug, Group)]
@@ -17,6 +19,7 @@ pub(crate) struct StudyArgs {
 pub(crate) enum StudyCommand {
     Profile(ProfileArgs),
     Claims(ClaimsArgs),
+    Cluster(ClusterArgs),
     Diff(DiffArgs),
 }
 
@@ -44,6 +47,63 @@ pub(crate) struct ClaimsArgs {
     pub(crate) controls: ControlArgs,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
+}
+
+/// Cluster the questions by what the model does with them, and tell what each cluster's are
+#[derive(Debug, Group)]
+pub(crate) struct ClusterArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) clustering: ClusteringArgs,
+    #[command(flatten)]
+    pub(crate) tables: TableArgs,
+}
+
+/// How questions are clustered.
+#[derive(Debug, Group)]
+pub(crate) struct ClusteringArgs {
+    /// What questions are told apart by, with commas between (default: all)
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "REPRESENTATIONS"
+    )]
+    pub(crate) representation: Vec<RepresentationArg>,
+    /// How, with commas between
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "ALGORITHMS",
+        default_value = "k-means"
+    )]
+    pub(crate) algorithm: Vec<AlgorithmArg>,
+    /// How many clusters (default: as many as have the best silhouette, of 2 to 12)
+    #[arg(long, value_name = "K", value_parser = crate::args::at_least_one)]
+    pub(crate) k: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RepresentationArg {
+    /// Shares by role, layer by layer
+    Profile,
+    /// The score through each head
+    Heads,
+    /// Learned from the maps by a recurrent autoencoder
+    Maps,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlgorithmArg {
+    KMeans,
+    /// Gaussian mixture
+    Mixture,
+    /// Ward's tree of merges
+    Agglomerative,
+    /// By density; finds its own k, and leaves noise out
+    Hdbscan,
 }
 
 /// Compare two runs over the same questions: where profiles and answers differ
@@ -126,6 +186,36 @@ impl RunArgs {
         Bootstrap {
             resamples: self.resamples,
             seed: self.seed,
+        }
+    }
+}
+
+impl ClusteringArgs {
+    pub(crate) fn representations(&self) -> Vec<RepresentationArg> {
+        if self.representation.is_empty() {
+            return RepresentationArg::value_variants().to_vec();
+        }
+        self.representation.clone()
+    }
+}
+
+impl RepresentationArg {
+    pub(crate) fn representation(self) -> Representation {
+        match self {
+            Self::Profile => Representation::Profile,
+            Self::Heads => Representation::Heads,
+            Self::Maps => Representation::Maps,
+        }
+    }
+}
+
+impl AlgorithmArg {
+    pub(crate) fn algorithm(self) -> Algorithm {
+        match self {
+            Self::KMeans => Algorithm::KMeans,
+            Self::Mixture => Algorithm::Mixture,
+            Self::Agglomerative => Algorithm::Agglomerative,
+            Self::Hdbscan => Algorithm::Hdbscan,
         }
     }
 }

@@ -6,7 +6,7 @@ use spanlift_study::diff::{Change, Diff};
 use spanlift_study::{Study, Table, Values};
 
 use super::args::DiffArgs;
-use super::{check_tables, grid, headline, read, read_run, write_tables};
+use super::{check_tables, grid, headline, read, read_run, shortened, write_tables};
 use crate::output::{self, Outcome, count};
 
 /// So many rows of what differs most are printed.
@@ -133,7 +133,7 @@ fn furthest(questions: &Table) -> String {
             Some(Values::Number(values)) => {
                 values[row].map_or("–".to_owned(), |v| format!("{v:.3}"))
             }
-            Some(Values::Text(values)) => shortened(values[row].as_deref().unwrap_or_default()),
+            Some(Values::Text(values)) => answer(values[row].as_deref().unwrap_or_default()),
             _ => String::new(),
         };
         columns.iter().map(of).collect()
@@ -141,15 +141,9 @@ fn furthest(questions: &Table) -> String {
     grid(&heading, rows)
 }
 
-fn shortened(text: &str) -> String {
-    const LETTERS: usize = 30;
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    match text.chars().count() {
-        0 => "no answer".to_owned(),
-        n if n <= LETTERS => text,
-        _ => text.chars().take(LETTERS - 1).chain(['…']).collect(),
+fn answer(text: &str) -> String {
+    if text.is_empty() {
+        return "no answer".to_owned();
     }
+    shortened(text, 30)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod claims;
+mod cluster;
 mod diff;
 mod profile;
 
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
     match &args.command {
         StudyCommand::Profile(args) => profile::run(args),
         StudyCommand::Claims(args) => claims::run(args),
+        StudyCommand::Cluster(args) => cluster::run(args),
         StudyCommand::Diff(args) => diff::run(args),
     }
 }
@@ -141,6 +143,19 @@ fn interval(estimate: Estimate) -> String {
         mean, low, high, ..
     } = estimate;
     format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
+}
+
+/// A text in a line of at most so many letters.
+fn shortened(text: &str, letters: usize) -> String {
+    let text: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().count() <= letters {
+        return text;
+    }
+    text.chars().take(letters - 1).chain(['…']).collect()
 }
 
 /// The rows of a table whose fields are these, as texts.

@@ -1,0 +1,174 @@
+//! What the same clustering finds where there is nothing: matrices without clusters, each with its k chosen in the same way.
+//!
+//! Two kinds, and a silhouette must lie above both. *Apart*: the columns do not belong together; either the caller's own (profiles with
+//! shuffled roles), or each column permuted by itself, which keeps its distribution. *Cloud*: one Gaussian with the variances of the
+//! components (the null of SigClust, Liu et al. 2008). Without the second, one long cloud, which any cut halves alike every time, would pass for two clusters.
+
+use ndarray::{Array2, ArrayView2};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::features::Features;
+use super::silhouette::mean;
+use super::{Options, drawn};
+use crate::StudyError;
+
+/// Silhouettes of the same clustering where there are no clusters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chance {
+    /// `apart` or `cloud`.
+    pub kind: &'static str,
+    /// The mean over the draws.
+    pub mean: f64,
+    /// The standard deviation of the draws.
+    pub sd: f64,
+    /// The 95th percentile, linear between draws.
+    pub high: f64,
+}
+
+impl Chance {
+    /// What a silhouette must exceed: the 95th percentile, and three standard deviations above the mean.
+    ///
+    /// The percentile alone lets one in twenty pass, and a study makes a dozen clusterings of up to a dozen clusters each.
+    #[must_use]
+    pub fn bar(&self) -> f64 {
+        self.high.max(self.mean + 3.0 * self.sd)
+    }
+}
+
+/// The streams of a seed's generator: one for each use, so that none depends on another.
+pub(super) const SAMPLE: u64 = 0;
+const APART: u64 = 1 << 32;
+const CLOUD: u64 = 2 << 32;
+pub(super) const AGAIN: u64 = 3 << 32;
+
+/// Generator `stream` of a seed.
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+/// Both kinds. `points` are the components' scores of the rows of `features`.
+pub(super) fn chances(
+    features: &Features,
+    points: ArrayView2<'_, f64>,
+    given: &[Features],
+    options: &Options,
+    ks: std::ops::RangeInclusive<usize>,
+) -> Result<Vec<Chance>, StudyError> {
+    // Where the algorithm fails it finds nothing.
+    let silhouette = |points: ArrayView2<'_, f64>| -> f64 {
+        let choice = options.algorithm.choose(points, ks.clone(), options.seed);
+        choice.map_or(0.0, |choice| mean(&choice.best.silhouettes))
+    };
+    let apart = |draw: usize| -> Result<f64, StudyError> {
+        let stream = APART + draw as u64;
+        let matrix = match given.get(draw) {
+            Some(given) => {
+                let rows = drawn(given.rows(), options.redrawn, options.seed, stream);
+                given.select(&rows)
+            }
+            None => features.with(permuted(
+                features.values(),
+                &mut generator(options.seed, stream),
+            )),
+        };
+        Ok(silhouette(
+            matrix.components(options.components)?.scores.view(),
+        ))
+    };
+    let sds: Vec<f64> = points.columns().into_iter().map(|c| c.std(0.0)).collect();
+    let cloud = |draw: usize| -> Result<f64, StudyError> {
+        let rng = &mut generator(options.seed, CLOUD + draw as u64);
+        Ok(silhouette(gaussian(points.nrows(), &sds, rng).view()))
+    };
+    let draws = if given.is_empty() {
+        options.draws
+    } else {
+        given.len()
+    };
+    Ok(vec![
+        summary("apart", draws, apart)?,
+        summary("cloud", options.draws, cloud)?,
+    ])
+}
+
+fn summary(
+    kind: &'static str,
+    draws: usize,
+    draw: impl Fn(usize) -> Result<f64, StudyError> + Send + Sync,
+) -> Result<Chance, StudyError> {
+    let values: Result<Vec<f64>, StudyError> = (0..draws).into_par_iter().map(draw).collect();
+    let mut values = values?;
+    values.sort_by(f64::total_cmp);
+    let middle = mean(&values);
+    let squares = values.iter().map(|value| (value - middle).powi(2));
+    Ok(Chance {
+        kind,
+        mean: middle,
+        sd: (squares.sum::<f64>() / (draws.max(2) - 1) as f64).sqrt(),
+        high: quantile(&values, 0.95),
+    })
+}
+
+/// Linear between the sorted values (type 7 of Hyndman and Fan 1996).
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len().max(1) - 1) as f64;
+    let (low, high) = (at.floor() as usize, at.ceil() as usize);
+    match (sorted.get(low), sorted.get(high)) {
+        (Some(&x), Some(&y)) => x + (y - x) * (at - at.floor()),
+        _ => 0.0,
+    }
+}
+
+/// Each column in an order of its own.
+fn permuted(values: ArrayView2<'_, f64>, rng: &mut ChaCha8Rng) -> Array2<f64> {
+    let mut permuted = values.to_owned();
+    for mut column in permuted.columns_mut() {
+        let mut numbers = column.to_vec();
+        numbers.shuffle(rng);
+        for (to, from) in column.iter_mut().zip(numbers) {
+            *to = from;
+        }
+    }
+    permuted
+}
+
+/// Independent normal numbers, column by column with these standard deviations.
+fn gaussian(rows: usize, sds: &[f64], rng: &mut ChaCha8Rng) -> Array2<f64> {
+    Array2::from_shape_fn((rows, sds.len()), |(_, column)| {
+        let z: f64 = StandardNormal.sample(rng);
+        sds[column] * z
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_by_hand() {
+        let values: Vec<f64> = (0..=10).map(f64::from).collect();
+        assert_eq!(quantile(&values, 0.95), 9.5);
+        assert_eq!(quantile(&[3.0], 0.95), 3.0);
+        assert_eq!(quantile(&[], 0.95), 0.0);
+    }
+
+    #[test]
+    fn permuted_columns_keep_their_numbers_and_lose_each_other() {
+        let values = Array2::from_shape_fn((500, 2), |(row, _)| row as f64);
+        let permuted = permuted(values.view(), &mut generator(1, 2));
+        for column in permuted.columns() {
+            let mut numbers = column.to_vec();
+            numbers.sort_by(f64::total_cmp);
+            assert_eq!(numbers, values.column(0).to_vec());
+        }
+        let same = permuted.rows().into_iter().filter(|row| row[0] == row[1]);
+        assert!(same.count() < 10);
+    }
+}
