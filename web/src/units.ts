@@ -58,6 +58,12 @@ export interface Block {
   paragraphs: Paragraph[];
 }
 
+/** What is needed of an explanation. */
+export type Source = Pick<Explanation, "question" | "passage" | "tokens"> & {
+  model: Pick<Explanation["model"], "family">;
+  window: Pick<Explanation["window"], "start"> & Partial<Explanation["window"]>;
+};
+
 interface Texts {
   question: Characters;
   passage: Characters;
@@ -65,7 +71,7 @@ interface Texts {
   start: string | null;
 }
 
-function textsOf({ question, passage, model }: Explanation): Texts {
+function textsOf({ question, passage, model }: Source): Texts {
   const start = Object.hasOwn(START, model.family) ? (START[model.family] ?? null) : null;
   return { question: new Characters(question), passage: new Characters(passage), start };
 }
@@ -96,7 +102,7 @@ function joined(last: string, first: string): boolean {
 }
 
 /** The tokens of a unit as the text has them, with the vocabulary's mark of a continuation. */
-export function pieces(explanation: Explanation, unit: { first: number; last: number }): string[] {
+export function pieces(explanation: Source, unit: { first: number; last: number }): string[] {
   const texts = textsOf(explanation);
   return explanation.tokens.slice(unit.first, unit.last + 1).map((token) => {
     const at = span(token, texts);
@@ -107,7 +113,7 @@ export function pieces(explanation: Explanation, unit: { first: number; last: nu
 }
 
 /** The units in order; they cover all tokens. */
-export function units(explanation: Explanation, mode: "words" | "pieces"): Unit[] {
+export function units(explanation: Source, mode: "words" | "pieces"): Unit[] {
   const texts = textsOf(explanation);
   const ends = { question: 0, passage: explanation.window.start };
   const list: Unit[] = [];
@@ -141,7 +147,7 @@ function continues(word: Unit, before: Token | undefined, token: Token, texts: T
 function write(
   unit: Unit,
   before: Unit | undefined,
-  { tokens }: Explanation,
+  { tokens }: Source,
   texts: Texts,
   ends: { question: number; passage: number },
 ): void {

@@ -18,7 +18,7 @@ function packageOf(id: string): string | null {
 }
 
 /** Puts the licence of every package in the bundle at its head; a licence that is not permissive ends the build. */
-export function notices(): Plugin {
+export function notices(name: string): Plugin {
   return {
     name: "notices",
     apply: "build",
@@ -36,7 +36,7 @@ export function notices(): Plugin {
           const text = readFileSync(join(folder, file), "utf8").trim().replaceAll("*/", "* /");
           return `${name} ${version} (${license})\n\n${text}`;
         });
-        const own = "<spanlift-explanation> is licensed MIT OR Apache-2.0. It contains:";
+        const own = `<${name}> is licensed MIT OR Apache-2.0. It contains:`;
         chunk.code = `/*!\n${[own, ...texts].join("\n\n")}\n*/\n${chunk.code}`;
       }
     },

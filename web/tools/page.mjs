@@ -1,11 +1,20 @@
-// Makes one self-contained page from an explanation: node tools/page.mjs EXPLANATION.json > PAGE.html
+// Makes one self-contained page from an explanation or a study: node tools/page.mjs EXPLANATION.json > PAGE.html
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const DIST = new URL("../dist/spanlift-explanation.js", import.meta.url);
+const built = (tag) => readFileSync(new URL(`../dist/${tag}.js`, import.meta.url), "utf8");
 
-/** The page, in the shape in which the program writes it. */
-export function page(json, { attributes = "", script = readFileSync(DIST, "utf8"), title = "Explanation" } = {}) {
+/** The page of an explanation, in the shape in which the program writes it. */
+export function page(json, { attributes = "", script = built("spanlift-explanation"), title = "Explanation" } = {}) {
+  return around("spanlift-explanation", json, attributes, script, title);
+}
+
+/** The page of a study. */
+export function study(json, { attributes = "", script = built("spanlift-study"), title = "Study" } = {}) {
+  return around("spanlift-study", json, attributes, script, title);
+}
+
+function around(tag, json, attributes, script, title) {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -16,7 +25,7 @@ export function page(json, { attributes = "", script = readFileSync(DIST, "utf8"
 <style>body { margin: 0 }</style>
 </head>
 <body>
-<spanlift-explanation ${attributes}><script type="application/json">${json.replaceAll("<", "\\u003c")}</script></spanlift-explanation>
+<${tag} ${attributes}><script type="application/json">${json.replaceAll("<", "\\u003c")}</script></${tag}>
 <script>
 ${script}</script>
 </body>
@@ -30,5 +39,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error("usage: node tools/page.mjs EXPLANATION.json > PAGE.html");
     process.exit(2);
   }
-  process.stdout.write(page(readFileSync(file, "utf8")));
+  const json = readFileSync(file, "utf8");
+  process.stdout.write(JSON.parse(json).format === "spanlift.study" ? study(json) : page(json));
 }
