@@ -171,14 +171,14 @@ export function synthesise(options = {}) {
   const terciles = (name, of) => {
     const sorted = list.map(of).sort((a, b) => a - b);
     const [low, high] = [sorted[Math.floor(N / 3)], sorted[Math.floor((2 * N) / 3)]];
-    return [name, (q) => (of(q) <= low ? `low (≤ ${low})` : of(q) <= high ? `middle (${low}–${high})` : `high (> ${high})`)];
+    return [name, (q) => (of(q) <= low ? `low: ≤ ${low}` : of(q) <= high ? `middle: to ${high}` : `high: > ${high}`)];
   };
   const groupings = [
     ["all", () => "all"],
     ["question-type", (q) => q.type],
     ["answered", (q) => (q.answered ? "answer" : "no answer")],
     ["answerable", (q) => (q.answerable ? "yes" : "no")],
-    ["right", (q) => (q.right ? "1" : "0")],
+    ["right", (q) => (q.right ? "right" : "wrong")],
     ["article", (q) => titles[q.title]],
     terciles("length", (q) => q.length),
   ];
@@ -217,7 +217,7 @@ export function synthesise(options = {}) {
     "questions",
     "A question of the run.",
     list.map((q) => ({
-      id: q.id, title: titles[q.title], question_type: q.type, answered: q.answered, answerable: q.answerable, exact: q.right ? 1 : 0, f1: q.right ? 1 : round(rnd() < 0.5 ? 0 : rnd()), probability: round(0.2 + 0.8 * rnd()),
+      id: q.id, title: titles[q.title], question_type: q.type, answered: q.answered, answerable: q.answerable, exact: q.right, f1: q.right ? 1 : round(rnd() < 0.5 ? 0 : rnd()), probability: round(0.2 + 0.8 * rnd()),
       passage_tokens: q.length, digits: round(rnd() * 0.1), names: round(rnd() * 0.2), overlap: round(rnd()), place: q.answered ? round(rnd()) : null, leads_cut: q.leads, order_tau: round(rnd() * 2 - 1),
       x_pca: round(q.pca[0]), y_pca: round(q.pca[1]), x_tsne: round(q.tsne[0]), y_tsne: round(q.tsne[1]),
       ...(clusters ? { cluster_profile: q.profile, cluster_heads: q.fingerprint } : {}),
@@ -231,6 +231,10 @@ export function synthesise(options = {}) {
         ROLES.forEach((role, r) => shares.push({ grouping, group, source, measure, cut, role, questions: members.length, ...interval(each.map((s) => s[c]?.[r] ?? null)) }));
       });
     }
+  }
+  const counted = [1, 1, 1, 1, 3, 5, 14, 6, 2, 18, 90];
+  for (const { grouping, group, members } of groups) {
+    ROLES.forEach((role, r) => shares.push({ grouping, group, source: "tokens", measure: "absolute", cut: "tokens", role, questions: members.length, mean: round(counted[r] / 142), low: round(counted[r] / 150), high: round(counted[r] / 135) }));
   }
   table("shares", "The share of a role's tokens in the scores of a cut: mean over questions.", shares);
   const both = (of) => groups.flatMap((group) => ["deeplift", "attention"].flatMap((source) => of(group, source)));
@@ -266,7 +270,7 @@ export function synthesise(options = {}) {
     const name = ({ representation, algorithm, cluster }) => ({ representation, algorithm, cluster });
     const part = (members, is) => round(members.filter(is).length / members.length);
     table("clusters", "A cluster.", each.map((c) => ({ ...name(c), questions: c.members.length, share: round(c.members.length / N), silhouette: c.verdict === "noise" ? 0.05 : 0.3 + 0.1 * c.cluster, stability: c.verdict === "noise" ? 0.3 : 0.9, verdict: c.verdict, exact: part(c.members, (q) => q.right), f1: part(c.members, (q) => q.right), answered: part(c.members, (q) => q.answered), answerable: part(c.members, (q) => q.answerable) })));
-    table("medoids", "A typical question.", each.flatMap((c) => c.members.slice(0, 5).map((q, i) => ({ ...name(c), rank: i + 1, id: q.id, question_type: q.type, answered: q.answered, exact: q.right ? 1 : 0 }))));
+    table("medoids", "A typical question.", each.flatMap((c) => c.members.slice(0, 5).map((q, i) => ({ ...name(c), rank: i + 1, id: q.id, question_type: q.type, answered: q.answered, exact: q.right }))));
     table("features", "What sets a cluster apart.", each.flatMap((c) => Array.from({ length: 10 }, (_, i) => { const role = (i * 5 + c.cluster * 3) % ROLES.length; const cut = i % (L + 1); const mean = interval(c.members.map((q) => q.shares[cut][role])).mean; const elsewhere = interval(list.filter((q) => !c.members.includes(q)).map((q) => q.shares[cut][role])).mean ?? 0; return { ...name(c), rank: i + 1, feature: c.representation === "heads" ? `head ${1 + (i % L)} ${1 + role}` : `positive ${cuts[cut]} ${ROLES[role]}`, mean, elsewhere, effect: round(2.4 * Math.sign(mean - elsewhere || 1) * (1 - i / 12)) }; })));
     table("lifts", "Kinds of question in a cluster.", each.flatMap((c) => groups.filter(({ grouping }) => grouping !== "all").map(({ grouping, group, members }) => { const inside = members.filter((q) => c.members.includes(q)).length; const lift = inside / c.members.length / (members.length / N); return { ...name(c), grouping, group, questions: inside, share: round(inside / c.members.length), lift: round(lift), low: round(lift * 0.8), high: round(lift * 1.25) }; })));
     table("cluster_shares", "The mean shares of a cluster.", each.flatMap((c) => [["deeplift", "positive", "shares"], ["deeplift", "negative", "negative"]].flatMap(([source, measure, of]) => cuts.flatMap((cut, i) => ROLES.map((role, r) => ({ ...name(c), source, measure, cut, role, mean: interval(c.members.map((q) => q[of][i]?.[r] ?? null)).mean }))))));

@@ -1,28 +1,11 @@
-//! HTML: one page that needs nothing else, with the web component of `web/` and the explanation inside it.
+//! HTML: one page that needs nothing else, with the web component of `web/` and the explanation inside it (`page.rs`).
 //!
-//! ```html
-//! <spanlift-explanation>
-//!   <script type="application/json">…</script>
-//!   …question, answer and strongest words, for where the script does not run…
-//! </spanlift-explanation>
-//! <script>…the component…</script>
-//! ```
-//!
-//! The element's own content is what a reader sees without the script (mail previews, old browsers, search
-//! engines): once the component runs, its shadow tree takes that place
+//! The element's own content, question, answer and strongest words, is what a reader sees without the script (mail
+//! previews, old browsers, search engines): once the component runs, its shadow tree takes that place
 //! (<https://developer.mozilla.org/en-US/docs/Web/API/Element/attachShadow>).
-//!
-//! Nothing foreign can act: text is escaped, `<` inside the JSON is `\u003c`, and the page's Content-Security-Policy
-//! allows the one script by its hash and no address at all, so that a script that got in would neither run nor
-//! reach a network. In the JSON `</script` would end the element and `<!--` with `<script` would keep it from
-//! ending; U+2028 and U+2029 were no characters of a JavaScript string before 2019
-//! (<https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements>).
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 use spanlift_explanation::{Explanation, Scope, Word};
 
 use crate::colour::{Palette, Ramp};
@@ -32,7 +15,7 @@ use crate::facts;
 use crate::format::{Format, Rendered};
 use crate::number::{Digits, error, largest};
 use crate::options::{Options, Scale, Unit};
-use crate::picture::xml::escape;
+use crate::page::{Page, escape};
 use crate::text::label;
 
 /// The built web component.
@@ -40,13 +23,6 @@ const COMPONENT: &str = include_str!("../../../web/dist/spanlift-explanation.js"
 
 /// How many words a cut shows without the script.
 const STRONGEST: usize = 8;
-
-const STYLE: &str = "body{margin:0}\
-    spanlift-explanation:not(:defined){display:block;max-width:60em;margin:0 auto;padding:1em;\
-    font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\
-    th{text-align:start;font-weight:600;white-space:nowrap}\
-    td,th{vertical-align:top;padding:.2em 1em .2em 0}\
-    td:not(:last-child),td span{white-space:nowrap}";
 
 /// The format.
 pub(crate) struct Html;
@@ -66,9 +42,6 @@ impl Format for Html {
                 method: label(&explanation.method.name, 40),
             });
         }
-        let json = json_in_script(&explanation.to_json()?);
-        let component = script_in_script(COMPONENT);
-        let hash = STANDARD.encode(Sha256::digest(component.as_bytes()));
         let scale = match options.scale {
             Scale::Layer => "layer",
             Scale::Shared => "shared",
@@ -86,66 +59,21 @@ impl Format for Html {
             Unit::Wordpieces => "wordpieces",
         };
         let answer = facts::answer(explanation);
-        let title = escape(&format!("{} — {answer}", explanation.question));
-        let page = format!(
-            "<!doctype html>\n\
-             <html lang=\"en\">\n\
-             <head>\n\
-             <meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             script-src 'sha256-{hash}'; style-src 'unsafe-inline'; img-src data: blob:; \
-             base-uri 'none'; form-action 'none'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <meta name=\"referrer\" content=\"no-referrer\">\n\
-             <title>{title}</title>\n\
-             <style>{STYLE}</style>\n\
-             </head>\n\
-             <body>\n\
-             <spanlift-explanation unit=\"{unit}\" scale=\"{scale}\" ramp=\"{ramp}\" palette=\"{palette}\">\
-             <script type=\"application/json\">{json}</script>\n\
-             {}</spanlift-explanation>\n\
-             <script>{component}</script>\n\
-             </body>\n\
-             </html>\n",
-            readable(explanation, options.unit),
-        );
+        let page = Page {
+            tag: "spanlift-explanation",
+            attributes: &format!(
+                " unit=\"{unit}\" scale=\"{scale}\" ramp=\"{ramp}\" palette=\"{palette}\""
+            ),
+            component: COMPONENT,
+            title: &format!("{} — {answer}", explanation.question),
+            json: &explanation.to_json()?,
+            readable: &readable(explanation, options.unit),
+        };
         Ok(Rendered {
-            bytes: page.into_bytes(),
+            bytes: page.html().into_bytes(),
             warnings: Vec::new(),
         })
     }
-}
-
-/// JSON that can stand in a script element: the same JSON, since all three characters stand only in strings.
-fn json_in_script(json: &str) -> String {
-    json.trim_end()
-        .replace('<', "\\u003c")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-}
-
-/// JavaScript that can stand in a script element: `<` as `\x3c` where it would end the element or open a
-/// comment, which in a built file it does only inside strings, templates and regular expressions.
-fn script_in_script(script: &str) -> String {
-    let mut safe = String::with_capacity(script.len());
-    let mut rest = script;
-    while let Some(at) = rest.find('<') {
-        let (before, after) = rest.split_at(at);
-        safe.push_str(before);
-        let tail = &after[1..];
-        let ends = tail
-            .get(..7)
-            .is_some_and(|tail| tail.eq_ignore_ascii_case("/script"));
-        safe.push_str(if ends || tail.starts_with("!--") {
-            "\\x3c"
-        } else {
-            "<"
-        });
-        rest = tail;
-    }
-    safe.push_str(rest);
-    safe
 }
 
 /// Question, answer, target, sums and the strongest units of every cut.
@@ -211,24 +139,4 @@ fn strongest(units: &[Word], cut: &Cut<'_>) -> String {
         format!("<span><bdi>{text}</bdi> {score}</span>")
     });
     cells.collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_ends_the_script_early() {
-        assert_eq!(
-            script_in_script("a='</ScRiPt>';b=`<!--<script>`;c=1<2"),
-            "a='\\x3c/ScRiPt>';b=`\\x3c!--<script>`;c=1<2"
-        );
-        assert_eq!(script_in_script("é</script"), "é\\x3c/script");
-        let component = script_in_script(COMPONENT).to_lowercase();
-        assert!(!component.contains("</script") && !component.contains("<!--"));
-        assert!(
-            !json_in_script("{\"a\":\"<\u{2028}\u{2029}\"}")
-                .contains(['<', '\u{2028}', '\u{2029}'])
-        );
-    }
 }

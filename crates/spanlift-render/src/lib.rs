@@ -6,7 +6,7 @@
 //!             ├─> format.rs ──> json.rs       the explanation itself
 //!             │                 svg.rs        every cut on one sheet   <── picture/
 //!             │                 png.rs        the same, drawn
-//!             │                 html.rs       one page to click in
+//!             │                 html.rs       one page to click in    <── page.rs
 //!             └─> figures.rs ───────────────> one picture a cut        <── picture/
 //!                  cut.rs, clusters.rs, facts.rs: what all of them show
 //!                  colour.rs: the colours of scores, the same everywhere; text.rs: foreign text that cannot act
@@ -38,6 +38,7 @@ mod html;
 mod json;
 mod number;
 mod options;
+pub mod page;
 mod picture;
 mod png;
 mod svg;

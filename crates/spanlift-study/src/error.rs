@@ -80,12 +80,20 @@ pub enum StudyError {
         /// Why.
         source: ExplainError,
     },
+    /// The map of a question cannot be shown.
+    #[error("question `{id}` has no map for the report: {reason}")]
+    Map {
+        /// The question's id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A table could not be written down.
     #[error("table `{table}` cannot be written as {format}: {reason}")]
     Write {
         /// The table's name.
         table: &'static str,
-        /// `csv`, `json`, `parquet`.
+        /// `csv`, `json`, `parquet`, `html`.
         format: &'static str,
         /// What the writer said.
         reason: String,

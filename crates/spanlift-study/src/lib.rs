@@ -14,6 +14,9 @@
 //!       +-- diff.rs     two runs over the same questions
 //!       v
 //!  Table                         table.rs: every result is one; CSV, JSON, Parquet
+//!       |
+//!       v
+//!  a page                        report/: the tables, and heatmaps of the questions
 //! ```
 
 pub mod autoencoder;
@@ -30,6 +33,7 @@ pub mod maps;
 pub mod plane;
 pub mod profile;
 mod questions;
+pub mod report;
 pub mod roles;
 mod study;
 mod table;

@@ -28,6 +28,13 @@ export function points(table: Table, values: Record<string, string>, cuts: reado
   });
 }
 
+/** The one value of the rows with these values that are of no cut, at every cut. */
+export function level(table: Table, values: Record<string, string>, cuts: readonly string[]): Point[] {
+  const [row] = table.where(values);
+  const mean = row === undefined ? null : table.number(row, "mean");
+  return cuts.map(() => ({ mean, low: null, high: null }));
+}
+
 export function hasPoints(line: Line): boolean {
   return line.points.some(({ mean }) => mean !== null);
 }

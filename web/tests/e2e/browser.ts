@@ -8,7 +8,7 @@ import { type BrowserContext, type Page, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
 // @ts-expect-error a plain script without types
-import { page as makePage } from "../../tools/page.mjs";
+import { page as makePage, study as makeStudy } from "../../tools/page.mjs";
 
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -74,6 +74,15 @@ export function browser() {
       const page = await blank(look);
       await page.goto(pathToFileURL(file).href);
       if (look.ready !== false) await page.waitForFunction("window.readyAt");
+      return page;
+    },
+    /** Opens the page of a study in the same way. */
+    async study(json: unknown, look: Look = {}): Promise<Page> {
+      const file = join(folder, `${pages++}.html`);
+      writeFileSync(file, makeStudy(typeof json === "string" ? json : JSON.stringify(json), { attributes: look.attributes ?? "" }));
+      const page = await blank(look);
+      await page.goto(pathToFileURL(file).href);
+      await page.waitForFunction("window.readyAt");
       return page;
     },
     /** Writes a page of its own and opens it. */

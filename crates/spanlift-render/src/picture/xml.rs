@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use crate::text::visible;
 
-/// Text for an element or an attribute: controls and what XML forbids replaced by `�` ([`visible`]), and the five characters with a meaning by their entities.
+/// Text for an element or an attribute: controls and what XML forbids replaced by `�`, and the five characters with a meaning by their entities.
 ///
 /// What is left is in `Char` of XML 1.0: <https://www.w3.org/TR/xml/#charsets>.
-pub(crate) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in visible(text).chars() {
         match c {
