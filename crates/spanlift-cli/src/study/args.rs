@@ -21,6 +21,7 @@ pub(crate) enum StudyCommand {
     Claims(ClaimsArgs),
     Cluster(ClusterArgs),
     Diff(DiffArgs),
+    Report(ReportArgs),
 }
 
 /// Show the mean share of each role of tokens, layer by layer
@@ -116,6 +117,29 @@ pub(crate) struct DiffArgs {
     pub(crate) other: PathBuf,
     #[command(flatten)]
     pub(crate) tables: TableArgs,
+}
+
+/// Write one page of all of it: charts, claims, and the heatmaps of the questions
+#[derive(Debug, Group)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) controls: ControlArgs,
+    #[command(flatten)]
+    pub(crate) clustering: ClusteringArgs,
+    /// Write every table as a file of this format, into the folder of --tables
+    #[arg(long, value_enum, requires = "tables")]
+    pub(crate) format: Option<FormatArg>,
+    /// The folder
+    #[arg(long, value_name = "DIR", requires = "format")]
+    pub(crate) tables: Option<PathBuf>,
+    /// Questions whose heatmaps are in the page, the first of the run: 2 kB each for a small model, 5 kB for one of 24 layers
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub(crate) maps: usize,
+    /// The page, .html
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 /// The run, and how it is looked at.

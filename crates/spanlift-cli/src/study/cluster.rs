@@ -180,17 +180,12 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
                 );
             }
             text.push('\n');
-            if let Some((features, rows)) = rows("features") {
-                let named = rows.iter().take(MOST).map(|&row| {
-                    let effect = number_at(features, "effect", row);
-                    format!(
-                        "{} {} (d {effect:+.1})",
-                        text_at(features, "feature", row),
-                        if effect < 0.0 { "low" } else { "high" }
-                    )
-                });
-                let _ = writeln!(text, "  apart by  {}", named.collect::<Vec<_>>().join(", "));
-            }
+            let apart = cluster.effects.iter().take(MOST).map(|effect| {
+                let name = &of.of.features.names()[effect.column];
+                let side = if effect.d < 0.0 { "low" } else { "high" };
+                format!("{name} {side} (d {:+.1})", effect.d)
+            });
+            let _ = writeln!(text, "  apart by  {}", apart.collect::<Vec<_>>().join(", "));
             if let Some((lifts, rows)) = rows("lifts") {
                 let mut sure: Vec<usize> = rows
                     .into_iter()

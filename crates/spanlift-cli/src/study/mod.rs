@@ -5,6 +5,7 @@ mod claims;
 mod cluster;
 mod diff;
 mod profile;
+mod report;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
         StudyCommand::Claims(args) => claims::run(args),
         StudyCommand::Cluster(args) => cluster::run(args),
         StudyCommand::Diff(args) => diff::run(args),
+        StudyCommand::Report(args) => report::run(args),
     }
 }
 

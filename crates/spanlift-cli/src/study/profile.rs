@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::groups::{self, Grouping};
 use spanlift_study::profile::{Measure, Profile, cut_names};
 use spanlift_study::roles::Role;
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
         ));
     }
     if args.tables.format.is_some() {
-        let tables = tables(&study, &all, args);
+        let mut tables = tables(&study, &all, args.run.bootstrap());
+        tables.push(spanlift_study::questions(&study.profiles, Vec::new()));
         write_tables(&args.tables, &tables.iter().collect::<Vec<_>>())?;
     }
     output::print(&text)?;
@@ -40,15 +42,14 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Everything that is known by group.
-pub(super) fn tables(study: &Study, all: &[Grouping], args: &ProfileArgs) -> Vec<Table> {
-    let (profiles, bootstrap) = (&study.profiles, args.run.bootstrap());
+pub(super) fn tables(study: &Study, all: &[Grouping], bootstrap: Bootstrap) -> Vec<Table> {
+    let profiles = &study.profiles;
     vec![
         groups::shares(profiles, all, bootstrap),
         groups::spread(profiles, all, bootstrap),
         groups::shift(profiles, all, bootstrap),
         groups::leads(profiles, all, bootstrap),
         groups::heads(profiles, all, bootstrap),
-        spanlift_study::questions(profiles, Vec::new()),
     ]
 }
 

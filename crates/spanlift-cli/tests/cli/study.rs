@@ -215,3 +215,41 @@ fn what_cannot_be_studied_is_said() {
         desk.run(args).refused(&[words]);
     }
 }
+
+#[test]
+fn a_report_is_one_page_with_the_first_maps() {
+    let desk = Desk::new();
+    attribute(&desk, "run", &[]);
+    let ran = desk
+        .run(&["study", "report", "run", "--maps", "3", "-o", "report.html"])
+        .succeeded();
+    assert_eq!(ran.stdout, "");
+    let page = String::from_utf8(desk.read("report.html")).unwrap();
+    let (_, rest) = page
+        .split_once("<script type=\"application/json\">")
+        .unwrap();
+    let (json, _) = rest.split_once("</script>").unwrap();
+    let data: Value = serde_json::from_str(json).unwrap();
+    assert_eq!(data["format"], "spanlift.study");
+    assert_eq!(data["facts"]["run"], "run");
+    assert_eq!(data["facts"]["questions"], 9);
+    assert_eq!(data["maps"].as_array().unwrap().len(), 3);
+    let tables = data["tables"].as_array().unwrap();
+    let names: Vec<&str> = tables.iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "questions",
+            "shares",
+            "spread",
+            "shift",
+            "leads",
+            "heads",
+            "claims",
+            "verdicts"
+        ]
+    );
+
+    desk.run(&["study", "report", "run", "-o", "nowhere/report.html"])
+        .refused(&["there is no folder"]);
+}

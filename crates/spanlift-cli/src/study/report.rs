@@ -1,0 +1,133 @@
+//! `spanlift study report`: everything that is known of a run, as one page.
+
+use spanlift_study::cluster::Features;
+use spanlift_study::plane::plane;
+use spanlift_study::profile::Profile;
+use spanlift_study::report::{self, Controls, Facts, QuestionMap, ReportData};
+use spanlift_study::{Column, Study, StudyError, clusters, groups};
+
+use super::args::ReportArgs;
+use super::{claims, cluster, profile, read_run};
+use crate::output::{self, Outcome};
+
+/// Questions, at most, that t-SNE lays out.
+const POINTS: usize = 5000;
+
+pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
+    output::check_targets(&[("--output", &args.output)], &[])?;
+    if let Some(folder) = &args.tables {
+        output::check_folder("--tables", folder)?;
+    }
+    let mut maps = Vec::new();
+    let study = read_run(&args.run, |record| {
+        if maps.len() < args.maps {
+            maps.push(QuestionMap::of(record));
+        }
+    })?;
+    let maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let facts: Vec<_> = study.profiles.iter().map(|p| &p.facts).collect();
+    let bootstrap = args.run.bootstrap();
+    let all = groups::groupings(&facts);
+    let mut tables = profile::tables(&study, &all, bootstrap);
+    let mut missing: Vec<(&str, String)> = Vec::new();
+    match claims::test(&study, &args.run, &args.controls) {
+        Ok(found) => tables.extend([found.table(), found.verdict_table()]),
+        Err(error) => match error.downcast_ref::<StudyError>() {
+            Some(StudyError::FewLayers { .. }) => missing.push(("claims", format!("{error}."))),
+            _ => return Err(error),
+        },
+    }
+    let mut columns = Vec::new();
+    let represented = match cluster::represent(&study, &args.clustering, args.run.seed) {
+        Ok(represented) => represented,
+        Err(error) => {
+            missing.push(("clusterings", too_few(error)?));
+            Vec::new()
+        }
+    };
+    match cluster::cluster(&represented, &args.clustering, args.run.seed) {
+        Ok(clustered) if !clustered.is_empty() => {
+            columns = cluster::columns(&study, &clustered);
+            tables.extend(clusters::tables(
+                &study.profiles,
+                &all,
+                &clustered,
+                bootstrap,
+            ));
+        }
+        Ok(_) => {}
+        Err(error) => missing.push(("clusterings", too_few(error)?)),
+    }
+    match points(&study, args.run.seed) {
+        Ok(points) => columns.extend(points),
+        Err(error) => drop(too_few(error)?),
+    }
+    // The questions first: the page lists the tables in this order.
+    tables.insert(0, spanlift_study::questions(&study.profiles, columns));
+    if let Some((format, folder)) = args.format.zip(args.tables.as_ref()) {
+        super::write_all(format.format(), folder, &tables.iter().collect::<Vec<_>>())?;
+    }
+    let missing: Vec<(&str, &str)> = missing
+        .iter()
+        .map(|(name, why)| (*name, why.as_str()))
+        .collect();
+    let folder = std::path::absolute(&args.run.run)?;
+    let name = folder.file_name().unwrap_or(folder.as_os_str());
+    let options = [
+        ("seed", args.run.seed.to_string()),
+        ("resamples", args.run.resamples.to_string()),
+    ];
+    let controls = Controls {
+        spans: args.controls.random_spans.is_some(),
+        weights: args.controls.random_weights.is_some(),
+    };
+    let page = report::page(&ReportData {
+        facts: Facts::new(
+            &name.to_string_lossy(),
+            &study.plan,
+            study.profiles.len(),
+            &options,
+            controls,
+        ),
+        tables: &tables,
+        missing: &missing,
+        maps: &maps,
+    })?;
+    output::write_whole("--output", &args.output, page.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// What stands in the place of what these questions are too few, or too alike, for.
+fn too_few(error: anyhow::Error) -> anyhow::Result<String> {
+    match error.downcast_ref::<StudyError>() {
+        Some(
+            StudyError::Rows { .. }
+            | StudyError::Clusters { .. }
+            | StudyError::Constant { .. }
+            | StudyError::Failed { .. },
+        ) => Ok(format!("{error:#}.")),
+        _ => Err(error),
+    }
+}
+
+/// Each question a point in two planes, by its layer profile.
+fn points(study: &Study, seed: u64) -> anyhow::Result<Vec<Column>> {
+    let layers = study.plan.model.info.layers;
+    let wide = |p: &Profile| p.layer_features().into_iter().map(f64::from).collect();
+    let rows: Vec<Vec<f64>> = study.profiles.iter().map(wide).collect();
+    let features = Features::new(Profile::layer_feature_names(layers), &rows)?;
+    let plane = plane(&features, seed, POINTS)?;
+    let pca = |axis: usize| plane.pca.iter().map(move |point| point[axis]);
+    let tsne = |axis: usize| {
+        plane
+            .tsne
+            .iter()
+            .map(move |point| point.map_or(f64::NAN, |p| p[axis]))
+    };
+    Ok(vec![
+        Column::number("x_pca", pca(0)),
+        Column::number("y_pca", pca(1)),
+        Column::number("x_tsne", tsne(0)),
+        Column::number("y_tsne", tsne(1)),
+    ])
+}
