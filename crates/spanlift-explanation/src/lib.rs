@@ -36,6 +36,7 @@ pub use document::{
 pub use invalid::Invalid;
 pub use invalid_windows::InvalidWindows;
 pub use json::{FORMAT, ReadError, VERSION, WindowsWriter, WriteError};
+pub use sums::WITHOUT_PROMISE;
 pub use words::{Characters, NO_TEXT, Texts, Word, is_blank, words, words_of};
 
 use std::collections::BTreeMap;
@@ -112,7 +113,7 @@ pub struct ModelInfo {
 pub struct Method {
     /// `deeplift`, `gradient-x-input`, `integrated-gradients`, `lrp`, `occlusion`, `attention`, `rollout` or `random`.
     pub name: String,
-    /// Which form of the method: for `deeplift` `rescale` or `reveal-cancel`.
+    /// Which form of the method: for `deeplift` `rescale`, `reveal-cancel`, or one of [`WITHOUT_PROMISE`].
     pub rule: String,
     /// What the input was compared with: `mask`, `pad`, `unk`, `zero`, `mean`, `passage`, `question`, `tokens`; `none` where
     /// the method compares with nothing, and [`Target::reference_value`] is 0.

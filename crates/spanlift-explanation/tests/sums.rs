@@ -87,6 +87,12 @@ fn words_alone_are_added_up_too() {
     words.method.name = "deeplift".to_owned();
     let error = words.check_sums().unwrap_err().to_string();
     assert!(error.starts_with("method.complete: "), "{error}");
+    // Its other rules make none, and cannot claim one.
+    words.method.rule = "softmax-path".to_owned();
+    words.check_sums().unwrap();
+    words.method.complete = true;
+    let error = words.check_sums().unwrap_err().to_string();
+    assert!(error.starts_with("method.complete: "), "{error}");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use proptest::test_runner::RngSeed;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use spanlift::attribute::rules::{
-    GRADIENT, LayerNormRule, PRESETS, Preset, RESCALE, REVEAL_CANCEL,
+    GRADIENT, LayerNormRule, PRESETS, Preset, RESCALE, REVEAL_CANCEL, SIGMA_FIXED, SOFTMAX_FIXED,
+    SOFTMAX_GRADIENT, SOFTMAX_PATH,
 };
 use spanlift::attribute::{
     Attribution, KeepEdges, Reference, Span, Target, absolute, attribute, sum,
@@ -382,9 +383,11 @@ proptest! {
             let rows = x.data().iter().chain(x0.data()).copied().collect();
             Matrix::from_vec(2 * x.rows(), x.cols(), rows)
         };
-        let of = |x: Part<'_, f64>, x0: Part<'_, f64>| {
-            let rules = RESCALE.rules;
-            attribute(&encoder, &layout, x, x0, &[case.target], rules, KeepEdges::All).remove(0)
+        let of = |x: Part<'_, f64>, x0: Part<'_, f64>| -> Vec<Attribution<f64>> {
+            let walk = |preset: Preset| {
+                attribute(&encoder, &layout, x.clone(), x0.clone(), &[case.target], preset.rules, KeepEdges::All).remove(0)
+            };
+            PRESETS.into_iter().map(walk).collect()
         };
         let (input, reference) = (forward(&encoder, &layout, x.clone()), forward(&encoder, &layout, x0.clone()));
         let want = of((&input).into(), (&reference).into());
@@ -425,12 +428,12 @@ proptest! {
         }
     }
 
-    /// Swapping input and reference negates every score; positive parts become minus the negative ones.
+    /// Swapping input and reference negates every score of a rule that takes both ends alike; positive parts become minus the negative ones.
     #[test]
     fn swapping_input_and_reference_negates(case in cases()) {
         let encoder = model(&case);
         let swapped = Case { ids: case.reference.clone(), reference: case.ids.clone(), ..case.clone() };
-        for preset in [RESCALE, REVEAL_CANCEL] {
+        for preset in [RESCALE, REVEAL_CANCEL, SOFTMAX_PATH] {
             let (a, b) = (run(&encoder, &case, preset), run(&encoder, &swapped, preset));
             let turn = |c: &Contribution| [-c.negative, -c.positive];
             for (name, of) in TOKENS {
@@ -472,7 +475,8 @@ proptest! {
         prop_assert!((got - slope).abs() < 1e-5 * slope.abs().max(1.0), "{got} {slope}");
     }
 
-    /// As the reference approaches the input, every rule tends to the gradient, to first order in the distance.
+    /// As the reference approaches the input, every rule tends to the gradient, to first order in the distance: but for those that hold
+    /// something fixed.
     #[test]
     fn rules_tend_to_the_gradient(case in smooth_cases()) {
         let encoder = model(&case);
@@ -484,7 +488,7 @@ proptest! {
             }
             words
         };
-        for preset in [RESCALE, REVEAL_CANCEL] {
+        for preset in [RESCALE, REVEAL_CANCEL, SOFTMAX_PATH, SOFTMAX_GRADIENT] {
             // Per unit of distance, so that what is left is the multipliers' difference.
             let off = |distance: f64| {
                 let of = |preset| all(&attribute_words(&encoder, &case, input.clone(), near(distance), preset));
@@ -710,13 +714,9 @@ fn without_the_rules_nothing_adds_up() {
             },
             ..RESCALE
         },
-        Preset {
-            rules: spanlift::attribute::rules::Rules {
-                softmax: GRADIENT.rules.softmax,
-                ..RESCALE.rules
-            },
-            ..RESCALE
-        },
+        SOFTMAX_GRADIENT,
+        SOFTMAX_FIXED,
+        SIGMA_FIXED,
         Preset {
             rules: spanlift::attribute::rules::Rules {
                 layer_norm: GRADIENT.rules.layer_norm,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{Sizes, random_encoder};
 use serde_json::Value;
 use spanlift::answer::AnswerOptions;
-use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
+use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL, SOFTMAX_PATH};
 use spanlift::attribute::{KeepEdges, Span, Target, attribute};
 use spanlift::checkpoint::Source;
 use spanlift::model::{Activation, Encoder, Family, Layout, forward};
@@ -18,7 +18,7 @@ use spanlift::ops::{Real, embedding};
 use spanlift::{Explainer, Item, Options};
 
 const THREADS: [usize; 4] = [1, 2, 3, 7];
-const PRESETS: [Preset; 2] = [RESCALE, REVEAL_CANCEL];
+const PRESETS: [Preset; 3] = [RESCALE, REVEAL_CANCEL, SOFTMAX_PATH];
 
 fn on<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

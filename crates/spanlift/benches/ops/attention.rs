@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rayon::prelude::*;
-use spanlift::ops::attention::{EdgeSink, Edges, Pairs, Pass};
+use spanlift::ops::attention::{EdgeSink, Edges, Pairs, Pass, Through};
 use spanlift::ops::{Matrix, attention, softmax};
 
 use super::plain::{self, Rows};
@@ -80,7 +80,7 @@ impl Bench {
         let pairs = Pairs {
             passes: [pass(0), pass(1)],
             product: [0, 1],
-            softmax: [0, 1],
+            softmax: Through::LogMean([0, 1]),
         };
         let (m_qkv, edges) =
             attention::multiplier(&pairs, &[0, s], heads, None, &m_ctx, None, |_, _| {

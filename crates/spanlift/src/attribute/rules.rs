@@ -39,8 +39,15 @@ pub enum ProductRule {
 pub enum SoftmaxRule {
     /// The Jacobian with p replaced by its log-mean; METHOD rule 5.
     LogMean,
+    /// The mean of the Jacobian over the middles of 64 equal parts of the straight path s0 + α·Δs: the path integral of Integrated
+    /// Gradients (Sundararajan et al. 2017, equation 1) for this one operation. Complete as the parts grow in number: the
+    /// error falls as 1/n².
+    Path,
     /// The Jacobian at the input.
     Gradient,
+    /// Attention of the input held fixed: nothing passes to the scores, and PV is linear in V, m_V = Pᵀ·m_y. Of Δ(PV) = P·ΔV + ΔP·V0
+    /// the second term is lost (the AH-rule of Ali et al. 2022).
+    Fixed,
 }
 
 /// Rule of LayerNorm.
@@ -50,7 +57,8 @@ pub enum LayerNormRule {
     MeanSigma,
     /// The derivative at the input.
     Gradient,
-    /// σ of the input held fixed, so that the rest is linear (AttnLRP, Achtibat et al. 2024, section 3.3.3).
+    /// σ of the input held fixed, so that the rest is linear (AttnLRP, Achtibat et al. 2024, section 3.3.3; the LN-rule of Ali et al.
+    /// 2022). Of Δn = Δc/σ + c0·Δ(1/σ) the second term is lost.
     FixedSigma,
 }
 
@@ -125,6 +133,54 @@ pub const REVEAL_CANCEL: Preset = Preset {
     complete: true,
 };
 
+/// Path integral through each softmax, 64 points: complete up to the error of that sum.
+pub const SOFTMAX_PATH: Preset = Preset {
+    method: "deeplift",
+    name: "softmax-path",
+    rules: Rules {
+        softmax: SoftmaxRule::Path,
+        ..DEEPLIFT
+    },
+    against: Against::Reference,
+    complete: false,
+};
+
+/// The softmax's derivative at the input: adds up to first order in the change of the scores.
+pub const SOFTMAX_GRADIENT: Preset = Preset {
+    method: "deeplift",
+    name: "softmax-gradient",
+    rules: Rules {
+        softmax: SoftmaxRule::Gradient,
+        ..DEEPLIFT
+    },
+    against: Against::Reference,
+    complete: false,
+};
+
+/// Attention of the input held fixed: what comes of where the heads look is left out.
+pub const SOFTMAX_FIXED: Preset = Preset {
+    method: "deeplift",
+    name: "softmax-fixed",
+    rules: Rules {
+        softmax: SoftmaxRule::Fixed,
+        ..DEEPLIFT
+    },
+    against: Against::Reference,
+    complete: false,
+};
+
+/// σ of the input held fixed in every LayerNorm: what comes of the change of σ is left out.
+pub const SIGMA_FIXED: Preset = Preset {
+    method: "deeplift",
+    name: "sigma-fixed",
+    rules: Rules {
+        layer_norm: LayerNormRule::FixedSigma,
+        ..DEEPLIFT
+    },
+    against: Against::Reference,
+    complete: false,
+};
+
 /// The derivative at the input: m·Δx is Gradient × Input against the reference, and adds up only to first order.
 pub const GRADIENT: Preset = Preset {
     method: "gradient-x-input",
@@ -156,7 +212,16 @@ pub const LRP: Preset = Preset {
 };
 
 /// All presets.
-pub const PRESETS: [Preset; 4] = [RESCALE, REVEAL_CANCEL, GRADIENT, LRP];
+pub const PRESETS: [Preset; 8] = [
+    RESCALE,
+    REVEAL_CANCEL,
+    SOFTMAX_PATH,
+    SOFTMAX_GRADIENT,
+    SOFTMAX_FIXED,
+    SIGMA_FIXED,
+    GRADIENT,
+    LRP,
+];
 
 impl Rules {
     /// (operation, rule) for each kind of operation, as an `Explanation` names them.
@@ -179,7 +244,9 @@ impl Rules {
         };
         let softmax = match self.softmax {
             SoftmaxRule::LogMean => "log-mean",
+            SoftmaxRule::Path => "path",
             SoftmaxRule::Gradient => "gradient",
+            SoftmaxRule::Fixed => "fixed",
         };
         let layer_norm = match self.layer_norm {
             LayerNormRule::MeanSigma => "mean-sigma",

@@ -2,7 +2,7 @@
 //!
 //! | method | what a score is | scores | adds up to Δt |
 //! | --- | --- | --- | --- |
-//! | DeepLIFT, Gradient × Input | m·Δx of one walk under a [preset](crate::attribute::rules::PRESETS) | everything | exactly; to first order |
+//! | DeepLIFT, Gradient × Input | m·Δx of one walk under a [preset](crate::attribute::rules::PRESETS) | everything | exactly (by the rules that are [complete](crate::attribute::rules::Preset::complete)); to first order |
 //! | [`lrp`] | m·x of one walk under LRP's preset | everything but edges | where there are no biases, but for the softmax |
 //! | [`integrated`] | Σ m·Δx along a path | everything but edges | as the points grow many |
 //! | [`occlusion`] | what the target loses without the token | words | where the model is linear |

@@ -7,11 +7,13 @@ use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
 };
-use crate::ops::attention::{EdgeSink, Pairs, Pass};
+use crate::ops::attention::{EdgeSink, Pairs, Pass, Through};
 use crate::ops::contribution::{Contribution, by_head, by_row};
 use crate::ops::product::View;
 use crate::ops::rows::{picked, spread};
-use crate::ops::{Matrix, Real, activation, attention, embedding, feed_forward, linear, norm, sum};
+use crate::ops::{
+    Matrix, Real, activation, attention, embedding, feed_forward, linear, norm, softmax, sum,
+};
 
 /// What one walk found, for the N packed tokens.
 #[derive(Clone, Debug)]
@@ -305,16 +307,11 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
             layout.sequences(),
         ),
     });
+    let (product, softmax) = attention_ends(rules);
     let pairs = Pairs {
         passes,
-        product: match rules.product {
-            ProductRule::Shapley => [0, 1],
-            ProductRule::Gradient => [0, 0],
-        },
-        softmax: match rules.softmax {
-            SoftmaxRule::LogMean => [0, 1],
-            SoftmaxRule::Gradient => [0, 0],
-        },
+        product,
+        softmax,
     };
     let (m_qkv, edges) = attention::multiplier(
         &pairs,
@@ -444,6 +441,21 @@ fn both(mut contributions: Vec<Contribution>, more: &[Contribution]) -> Vec<Cont
 /// Of a matrix of each pass, the rows of its part.
 fn both_of<'a, T: Real>(parts: [&Part<'_, T>; 2], [x, x0]: [&'a Matrix<T>; 2]) -> [View<'a, T>; 2] {
     [parts[0].of(x), parts[1].of(x0)]
+}
+
+/// What the rules take the products of an attention at, and how they pass its softmax.
+fn attention_ends(rules: Rules) -> (attention::Ends, Through) {
+    let product = match rules.product {
+        ProductRule::Shapley => [0, 1],
+        ProductRule::Gradient => [0, 0],
+    };
+    match rules.softmax {
+        SoftmaxRule::LogMean => (product, Through::LogMean([0, 1])),
+        SoftmaxRule::Path => (product, Through::Path(softmax::POINTS)),
+        SoftmaxRule::Gradient => (product, Through::LogMean([0, 0])),
+        // P is that of the input, and PV linear in V; nothing comes to QKᵀ.
+        SoftmaxRule::Fixed => ([0, 0], Through::Fixed),
+    }
 }
 
 /// The two ends that the rule takes a norm at.

@@ -58,6 +58,17 @@ pub struct Pass<'a, T> {
 /// Which of the two passes, input and reference, are the two ends of a mean.
 pub type Ends = [usize; 2];
 
+/// How a multiplier passes the softmax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// By the log-mean of two ends.
+    LogMean(Ends),
+    /// By the mean Jacobian over so many points of the path from the reference's scores to the input's.
+    Path(usize),
+    /// Not at all: P held fixed, and no edge has a pattern.
+    Fixed,
+}
+
 /// Rule of the two products QKᵀ and PV, and of the softmax between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Pairs<'a, T> {
@@ -65,8 +76,8 @@ pub struct Pairs<'a, T> {
     pub passes: [Pass<'a, T>; 2],
     /// The ends of the mean that stands for Q̄, K̄, V̄ and P̄.
     pub product: Ends,
-    /// The ends of the log-mean.
-    pub softmax: Ends,
+    /// Through the softmax.
+    pub softmax: Through,
 }
 
 /// Edge scores of one head over one sequence; (S, S) each, a row a query, a column a key.
@@ -360,18 +371,23 @@ fn multiplier_head<T: Real>(
             if let Some(pattern) = &mut pattern {
                 pattern.row_mut(row).copy_from_slice(m_s.row(row));
             }
-            let [a, b] = pairs.softmax.map(|pass| {
+            let of_row = |pass: usize| {
                 let head = &pairs.passes[pass].heads[at];
                 Row {
                     p: probs[pass].row(row),
                     shifted: head.shifted.row(i),
                     log_z: head.z[i].ln(),
                 }
-            });
-            let centre = softmax::multiplier(a, b, m_s.row_mut(row), &mut scratch);
+            };
+            let centre = through_softmax(pairs.softmax, of_row, m_s.row_mut(row), &mut scratch);
             if let Some(pattern) = &mut pattern {
                 let [p, p0] = &probs;
-                pattern_row(p.row(row), p0.row(row), centre, pattern.row_mut(row));
+                match centre {
+                    Some(centre) => {
+                        pattern_row(p.row(row), p0.row(row), centre, pattern.row_mut(row));
+                    }
+                    None => pattern.row_mut(row).fill(T::ZERO),
+                }
             }
         }
         let mut own_q = Matrix::reused(n, width);
@@ -409,6 +425,23 @@ fn multiplier_head<T: Real>(
     }
     if let Some(terms) = terms {
         terms.finish(m_k);
+    }
+}
+
+/// m_P becomes m_s; gives the centre of the pattern, or none where nothing passes. `row` gives a pass's.
+fn through_softmax<'a, T: Real>(
+    rule: Through,
+    row: impl Fn(usize) -> Row<'a, T>,
+    m: &mut [T],
+    scratch: &mut [T],
+) -> Option<T> {
+    match rule {
+        Through::LogMean([a, b]) => Some(softmax::multiplier(row(a), row(b), m, scratch)),
+        Through::Path(points) => Some(softmax::path_multiplier(row(0), row(1), points, m)),
+        Through::Fixed => {
+            m.fill(T::ZERO);
+            None
+        }
     }
 }
 
@@ -522,7 +555,58 @@ mod tests {
 
     /// m_qkv (N, 3H) and the edges of each head, (pattern, content), under the rules of METHOD.
     fn plain_multiplier(
+        ends: Ends<'_, f64>,
+        m_ctx: &Matrix<f64>,
+    ) -> (Matrix<f64>, Vec<[Vec<f64>; 2]>) {
+        plain_multiplier_by(ends, &log_mean, m_ctx)
+    }
+
+    /// m_s and the centre of the pattern from a row of P, of P0, and m_P.
+    type PlainSoftmax = dyn Fn(&[f64], &[f64], &[f64]) -> (Vec<f64>, Option<f64>);
+
+    /// METHOD rule 5.
+    fn log_mean(p: &[f64], p0: &[f64], m: &[f64]) -> (Vec<f64>, Option<f64>) {
+        let of = |(&p, &p0): (&f64, &f64)| {
+            if p == p0 {
+                p
+            } else {
+                (p - p0) / (p.ln() - p0.ln())
+            }
+        };
+        let l: Vec<f64> = p.iter().zip(p0).map(of).collect();
+        let along: f64 = l.iter().zip(m).map(|(l, m)| l * m).sum();
+        let centre = along / l.iter().sum::<f64>();
+        let m_s = l.iter().zip(m).map(|(l, m)| l * (m - centre)).collect();
+        (m_s, Some(centre))
+    }
+
+    /// The mean of 64 Jacobians, with ln p in place of the scores, which it is up to a shift.
+    fn path(p: &[f64], p0: &[f64], m: &[f64]) -> (Vec<f64>, Option<f64>) {
+        let n = p.len();
+        let (mut mean, mut centre) = (vec![0.0; n], 0.0);
+        for k in 0..64 {
+            let alpha = (f64::from(k) + 0.5) / 64.0;
+            let at = |j: usize| ((1.0 - alpha) * p0[j].ln() + alpha * p[j].ln()).exp();
+            let z: f64 = (0..n).map(at).sum();
+            for j in 0..n {
+                for i in 0..n {
+                    let delta = f64::from(u8::from(i == j));
+                    mean[j] += at(j) / z * (delta - at(i) / z) * m[i] / 64.0;
+                }
+                centre += at(j) / z * m[j] / 64.0;
+            }
+        }
+        (mean, Some(centre))
+    }
+
+    /// Nothing.
+    fn fixed(p: &[f64], _: &[f64], _: &[f64]) -> (Vec<f64>, Option<f64>) {
+        (vec![0.0; p.len()], None)
+    }
+
+    fn plain_multiplier_by(
         [change, product, softmax]: Ends<'_, f64>,
+        through: &PlainSoftmax,
         m_ctx: &Matrix<f64>,
     ) -> (Matrix<f64>, Vec<[Vec<f64>; 2]>) {
         let mut m_qkv = Matrix::zeros(m_ctx.rows(), 3 * HIDDEN);
@@ -540,20 +624,12 @@ mod tests {
                 let (mut pattern, mut content) = (Vec::new(), Vec::new());
                 for i in 0..s {
                     let m_o = &m_ctx.row(STARTS[b] + i)[h * WIDTH..(h + 1) * WIDTH];
-                    let mut m_p = vec![0.0; s];
-                    let mut l = vec![0.0; s];
+                    let m_p: Vec<f64> = (0..s)
+                        .map(|j| (0..WIDTH).map(|d| m_o[d] * mean(2, j, d)).sum())
+                        .collect();
+                    let (m_s, centre) = through(&r[i], &r0[i], &m_p);
                     for j in 0..s {
-                        m_p[j] = (0..WIDTH).map(|d| m_o[d] * mean(2, j, d)).sum();
-                        l[j] = if r[i][j] == r0[i][j] {
-                            r[i][j]
-                        } else {
-                            (r[i][j] - r0[i][j]) / (r[i][j].ln() - r0[i][j].ln())
-                        };
-                    }
-                    let along: f64 = (0..s).map(|j| l[j] * m_p[j]).sum();
-                    let centre = along / l.iter().sum::<f64>();
-                    for j in 0..s {
-                        let m_s = l[j] * (m_p[j] - centre) / (WIDTH as f64).sqrt();
+                        let m_s = m_s[j] / (WIDTH as f64).sqrt();
                         let p_mean = 0.5 * (a[i][j] + a0[i][j]);
                         let mut carried = 0.0;
                         for d in 0..WIDTH {
@@ -563,7 +639,8 @@ mod tests {
                             let [v, v0] = change.map(|x| part(x, b, h, 2, j, d));
                             carried += m_o[d] * (v - v0);
                         }
-                        pattern.push((m_p[j] - centre) * (p[i][j] - p0[i][j]));
+                        let looks = centre.map(|centre| (m_p[j] - centre) * (p[i][j] - p0[i][j]));
+                        pattern.push(looks.unwrap_or(0.0));
                         content.push(p_mean * carried);
                     }
                 }
@@ -578,6 +655,15 @@ mod tests {
     }
 
     fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
+        let of = ends[2].map(|qkv| usize::from(!std::ptr::eq(qkv, ends[0][0])));
+        ours_by(ends, Through::LogMean(of), m_ctx)
+    }
+
+    fn ours_by<T: Real>(
+        ends: Ends<'_, T>,
+        softmax: Through,
+        m_ctx: &Matrix<T>,
+    ) -> (Matrix<T>, Vec<Edges<T>>) {
         let heads = ends[0].map(|qkv| kept(qkv).1);
         let passes = [0, 1].map(|end| Pass {
             qkv: ends[0][end].view(),
@@ -588,7 +674,7 @@ mod tests {
         let pairs = Pairs {
             passes,
             product: of(ends[1]),
-            softmax: of(ends[2]),
+            softmax,
         };
         multiplier(&pairs, &STARTS, HEADS, None, m_ctx, None, |b, _| {
             Edges::new(STARTS[b + 1] - STARTS[b])
@@ -735,7 +821,7 @@ mod tests {
         let pairs = Pairs {
             passes,
             product: [0, 1],
-            softmax: [0, 1],
+            softmax: Through::LogMean([0, 1]),
         };
         let (m_qkv, edges) =
             multiplier(&pairs, &starts, 1, None, &m_ctx, None, |_, _| Edges::new(2));
@@ -790,7 +876,7 @@ mod tests {
         let pairs = Pairs {
             passes,
             product: [0, 1],
-            softmax: [0, 1],
+            softmax: Through::LogMean([0, 1]),
         };
         let m_ctx = picked(m_ctx.view(), &rows);
         let sink = |b: usize, _| Edges::new(STARTS[b + 1] - STARTS[b]);
@@ -800,6 +886,67 @@ mod tests {
             near("pattern", edges.pattern.data(), want.pattern.data(), 1e-15);
             near("content", edges.content.data(), want.content.data(), 1e-15);
         }
+    }
+
+    fn other_ways_equal_three_loops<T: Real>(bound: f64) {
+        let ([x, x0, m_ctx], [x64, x064, m_ctx64]) = (case::<T>(), case::<f64>());
+        let (both, both64, one, one64) = ([&x, &x0], [&x64, &x064], [&x; 2], [&x64; 2]);
+        type Case<'a, T> = (Through, &'a PlainSoftmax, Ends<'a, T>, Ends<'a, f64>);
+        let cases: [Case<'_, T>; 2] = [
+            (Through::Path(64), &path, [both; 3], [both64; 3]),
+            (
+                Through::Fixed,
+                &fixed,
+                [both, one, both],
+                [both64, one64, both64],
+            ),
+        ];
+        for (through, plain, ends, ends64) in cases {
+            let (m_qkv, edges) = ours_by(ends, through, &m_ctx);
+            let (want, want_edges) = plain_multiplier_by(ends64, plain, &m_ctx64);
+            near("m_qkv", m_qkv.data(), want.data(), bound);
+            for (edges, [pattern, content]) in edges.iter().zip(&want_edges) {
+                near("pattern", edges.pattern.data(), pattern, bound);
+                near("content", edges.content.data(), content, bound);
+            }
+        }
+    }
+
+    #[test]
+    fn other_ways_through_the_softmax_equal_three_loops() {
+        other_ways_equal_three_loops::<f64>(1e-13);
+        other_ways_equal_three_loops::<f32>(3e-6);
+    }
+
+    /// With attention held fixed at the input's P, what is lost of m·Δctx is m·ΔP·V0, and nothing else.
+    #[test]
+    fn fixed_attention_loses_where_the_heads_look() {
+        let [x, x0, m_ctx] = case::<f64>();
+        let (m_qkv, _) = ours_by([[&x, &x0], [&x; 2], [&x, &x0]], Through::Fixed, &m_ctx);
+        let sum = |m: &Matrix<f64>, a: &Matrix<f64>, b: &Matrix<f64>| -> f64 {
+            let change = a.data().iter().zip(b.data()).map(|(a, b)| a - b);
+            m.data().iter().zip(change).map(|(m, d)| m * d).sum()
+        };
+        let whole = sum(&m_ctx, &kept(&x).0, &kept(&x0).0);
+        let mut lost = 0.0;
+        for b in 0..2 {
+            for h in 0..HEADS {
+                let [p, p0] = [&x, &x0].map(|x| plain_forward(x, b, h).probs);
+                for i in 0..p.len() {
+                    for j in 0..p.len() {
+                        for d in 0..WIDTH {
+                            let m = m_ctx.row(STARTS[b] + i)[h * WIDTH + d];
+                            lost += m * (p[i][j] - p0[i][j]) * part(&x0, b, h, 2, j, d);
+                        }
+                    }
+                }
+            }
+        }
+        let through = sum(&m_qkv, &x, &x0);
+        assert!(
+            (whole - through - lost).abs() < 1e-12 && lost.abs() > 0.1,
+            "{whole} {through} {lost}"
+        );
     }
 
     /// More queries than a head takes at a time, with attention to relative positions: as the sum of some queries at a
@@ -831,7 +978,7 @@ mod tests {
             let pairs = Pairs {
                 passes,
                 product: [0, 1],
-                softmax: [0, 1],
+                softmax: Through::LogMean([0, 1]),
             };
             let sink = |_, _| Edges::new(s);
             let (relative, starts) = (Some(&relative), &starts);

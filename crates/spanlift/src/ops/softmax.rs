@@ -2,7 +2,7 @@
 //!
 //! Multiplier: with the logarithmic mean ℓ_j = (p_j − p0_j)/(ln p_j − ln p0_j) and Λ = Σ ℓ_j,
 //! m_s = ℓ ⊙ (m_p − ⟨ℓ, m_p⟩/Λ). It is Rescale on exp: since Σ Δp = 0, Δlog Z = ⟨ℓ, Δs⟩/Λ exactly.
-//! At p0 = p it is the softmax Jacobian.
+//! At p0 = p it is the softmax Jacobian. For comparison, the mean Jacobian over the path between them: [`path_multiplier`].
 //!
 //! Shapes: rows of S key positions.
 
@@ -115,6 +115,63 @@ vectorised! {
             m[j] = T::of(l[j].f64() * (m[j].f64() - centre));
         }
         T::of(centre)
+    }
+}
+
+/// Points on the path of [`path_multiplier`] that the rule takes.
+pub const POINTS: usize = 64;
+
+/// One row: m_p becomes m_s in place, with m_s = 1/n·Σ_k J(α_k)·m_p, J the Jacobian at the scores s0 + α·Δs and α_k the middles
+/// of n equal parts: p ⊙ (m_p − ⟨p, m_p⟩) at each. Gives the mean of ⟨p, m_p⟩, the centre that was taken off.
+///
+/// ∫J dα·Δs = Δp, so that m_s·Δs is m_p·Δp but for what the sum is off the integral, to leading order (g′(0) − g′(1))/(24·n²) with
+/// g(α) = ⟨m_p, J(α)·Δs⟩ (Euler–Maclaurin). With two keys the Jacobian has one direction, along which both this integral
+/// and rule 5 are Δp/Δ(s_1 − s_2): there they are the same.
+pub fn path_multiplier<T: Real>(
+    row: Row<'_, T>,
+    row0: Row<'_, T>,
+    points: usize,
+    m: &mut [T],
+) -> T {
+    let n = m.len();
+    let (mut s, mut p) = (vec![T::ZERO; n], vec![T::ZERO; n]);
+    let mut sums = vec![0.0; n];
+    let mut centres = 0.0;
+    for k in 0..points {
+        let alpha = T::of((k as f64 + 0.5) / points as f64);
+        between(row.shifted, row0.shifted, alpha, &mut s);
+        forward(&mut s, &mut p);
+        centres += add_jacobian(&p, m, &mut sums);
+    }
+    let share = 1.0 / points as f64;
+    for (m, sum) in m.iter_mut().zip(sums) {
+        *m = T::of(share * sum);
+    }
+    T::of(share * centres)
+}
+
+vectorised! {
+    fn between<'a, T: Real>(s: &'a [T], s0: &'a [T], alpha: T, at: &'a mut [T]) -> () {
+        let n = at.len();
+        let (s, s0) = (&s[..n], &s0[..n]);
+        for j in 0..n {
+            at[j] = s0[j] + alpha * (s[j] - s0[j]);
+        }
+    }
+}
+
+vectorised! {
+    /// Adds p ⊙ (m − ⟨p, m⟩) in f64; gives ⟨p, m⟩.
+    fn add_jacobian<'a, T: Real>(p: &'a [T], m: &'a [T], sums: &'a mut [f64]) -> f64 {
+        let n = sums.len();
+        let (p, m) = (&p[..n], &m[..n]);
+        // p sums to 1 but for rounding, which must not meet the size of m.
+        let total = lane_sum(n, |j| p[j].f64());
+        let centre = lane_sum(n, |j| p[j].f64() * m[j].f64()) / total;
+        for j in 0..n {
+            sums[j] += p[j].f64() * (m[j].f64() - centre);
+        }
+        centre
     }
 }
 
@@ -282,6 +339,182 @@ mod tests {
                 .map(|i| m[i] * p[i] * (f64::from(u8::from(i == j)) - p[j]))
                 .sum();
             assert!((got[j] - want).abs() < 1e-15);
+        }
+    }
+
+    fn path<T: Real>(s: &[f64], s0: &[f64], points: usize, m: &[f64]) -> (Vec<f64>, f64) {
+        let run = |s: &[f64]| {
+            let mut shifted: Vec<T> = s.iter().map(|&s| T::of(s)).collect();
+            let mut p = vec![T::ZERO; s.len()];
+            let log_z = forward(&mut shifted, &mut p).ln();
+            (p, shifted, log_z)
+        };
+        let ends = [run(s), run(s0)];
+        let [row, row0] = ends.each_ref().map(|(p, shifted, log_z)| Row {
+            p,
+            shifted,
+            log_z: *log_z,
+        });
+        let mut m: Vec<T> = m.iter().map(|&m| T::of(m)).collect();
+        let centre = path_multiplier(row, row0, points, &mut m);
+        (m.into_iter().map(T::f64).collect(), centre.f64())
+    }
+
+    fn probabilities(s: &[f64]) -> Vec<f64> {
+        let max = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let e: Vec<f64> = s.iter().map(|s| (s - max).exp()).collect();
+        let z: f64 = e.iter().sum();
+        e.iter().map(|e| e / z).collect()
+    }
+
+    /// J·m at one point of the path, entry by entry, and ⟨p, m⟩.
+    fn jacobian(s: &[f64], s0: &[f64], alpha: f64, m: &[f64]) -> (Vec<f64>, f64) {
+        let at: Vec<f64> = s
+            .iter()
+            .zip(s0)
+            .map(|(s, s0)| s0 + alpha * (s - s0))
+            .collect();
+        let p = probabilities(&at);
+        let entry = |j: usize, i: usize| p[j] * (f64::from(u8::from(i == j)) - p[i]);
+        let row = |j: usize| (0..p.len()).map(|i| entry(j, i) * m[i]).sum();
+        let centre = p.iter().zip(m).map(|(p, m)| p * m).sum();
+        ((0..p.len()).map(row).collect(), centre)
+    }
+
+    /// Simpson's rule on so many pairs of steps.
+    fn integral(s: &[f64], s0: &[f64], m: &[f64], pairs: usize) -> Vec<f64> {
+        let mut sum = vec![0.0; s.len()];
+        for k in 0..=2 * pairs {
+            let weight = match k {
+                0 => 1.0,
+                _ if k == 2 * pairs => 1.0,
+                _ if k % 2 == 1 => 4.0,
+                _ => 2.0,
+            };
+            let at = jacobian(s, s0, k as f64 / (2 * pairs) as f64, m).0;
+            sum.iter_mut()
+                .zip(at)
+                .for_each(|(sum, at)| *sum += weight / (6 * pairs) as f64 * at);
+        }
+        sum
+    }
+
+    fn apart(a: &[f64], b: &[f64]) -> f64 {
+        let off = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        off.fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn the_path_equals_the_plain_mean_of_jacobians() {
+        for n in [1, 2, 15, 16, 17, 40] {
+            for spread in [0.1, 3.0, 60.0, 900.0] {
+                for step in [0.0, 1e-3, 0.99, 5.0, 300.0] {
+                    let (s, s0, m) = rows(n, spread, step);
+                    let narrow =
+                        |v: &[f64]| v.iter().map(|&x| f64::from(x as f32)).collect::<Vec<_>>();
+                    for points in [1, 7, POINTS] {
+                        let plain = |s: &[f64], s0: &[f64], m: &[f64]| {
+                            let (mut mean, mut centre) = (vec![0.0; n], 0.0);
+                            for k in 0..points {
+                                let alpha = (2 * k + 1) as f64 / (2 * points) as f64;
+                                let (at, own) = jacobian(s, s0, alpha, m);
+                                mean.iter_mut()
+                                    .zip(at)
+                                    .for_each(|(mean, at)| *mean += at / points as f64);
+                                centre += own / points as f64;
+                            }
+                            (mean, centre)
+                        };
+                        let (want, want_centre) = plain(&s, &s0, &m);
+                        let (got, centre) = path::<f64>(&s, &s0, points, &m);
+                        let off = apart(&got, &want);
+                        assert!(off < 1e-12, "{n} {spread} {step} {points}: {off}");
+                        assert!((centre - want_centre).abs() < 1e-12);
+                        // Scores in f32 are rounded, by up to 1200 · 6e-8, at the ends and on the path.
+                        let (want, _) = plain(&narrow(&s), &narrow(&s0), &narrow(&m));
+                        let off = apart(&path::<f32>(&s, &s0, points, &m).0, &want);
+                        let bound = 3e-6 + 3e-7 * (spread + step);
+                        assert!(off < bound, "f32 {n} {spread} {step} {points}: {off}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// At many points the path is its integral, which rule 5 is not.
+    #[test]
+    fn the_path_tends_to_its_integral() {
+        let (s, s0, m) = rows(9, 2.0, 3.0);
+        let exact = integral(&s, &s0, &m, 2000);
+        assert!(
+            apart(&exact, &integral(&s, &s0, &m, 1000)) < 1e-12,
+            "the integral is exact"
+        );
+        let [coarse, fine] = [1000, 2000].map(|points| path::<f64>(&s, &s0, points, &m).0);
+        assert!(apart(&fine, &exact) < 1e-6);
+        // What falls as 1/n² taken out.
+        let both = fine.iter().zip(&coarse);
+        let extrapolated: Vec<f64> = both
+            .map(|(fine, coarse)| (4.0 * fine - coarse) / 3.0)
+            .collect();
+        assert!(
+            apart(&extrapolated, &exact) < 1e-12,
+            "{}",
+            apart(&extrapolated, &exact)
+        );
+        let rule_5 = ours::<f64>(&s, &s0, &m).1;
+        assert!(apart(&exact, &rule_5) > 1e-2, "{}", apart(&exact, &rule_5));
+    }
+
+    /// With two keys both are Δp/Δz·(m_1 − m_2), z = s_1 − s_2.
+    #[test]
+    fn with_two_keys_the_path_integral_is_rule_5() {
+        for (spread, step) in [(0.1, 0.5), (3.0, 0.99), (3.0, 5.0), (20.0, 9.0)] {
+            let (s, s0, m) = rows(2, spread, step);
+            let exact = integral(&s, &s0, &m, 4000);
+            let dz = (s[0] - s[1]) - (s0[0] - s0[1]);
+            let dp = probabilities(&s)[0] - probabilities(&s0)[0];
+            let want = dp / dz * (m[0] - m[1]);
+            assert!(want.abs() > 1e-9, "{want}");
+            let rule_5 = ours::<f64>(&s, &s0, &m).1;
+            for got in [&exact, &rule_5] {
+                assert!(apart(got, &[want, -want]) < 1e-12, "{got:?} {want}");
+            }
+            let [coarse, fine] =
+                [500, 1000].map(|points| apart(&path::<f64>(&s, &s0, points, &m).0, &rule_5));
+            assert!(
+                fine < 1e-4 && (fine - 0.25 * coarse).abs() < 1e-2 * coarse + 1e-14,
+                "{fine} {coarse}"
+            );
+        }
+    }
+
+    /// Σ m_s·Δs − Σ m_p·Δp is (g′(0) − g′(1))/(24·n²) to leading order, with g′ = Σ_j m_j·p_j·((Δs_j − mean)² − variance), both under p.
+    #[test]
+    fn the_error_of_the_path_falls_as_the_square_of_its_points() {
+        for (spread, step) in [(2.0, 1.0), (4.0, 6.0)] {
+            let (s, s0, m) = rows(40, spread, step);
+            let change: Vec<f64> = s.iter().zip(&s0).map(|(s, s0)| s - s0).collect();
+            let slope = |s: &[f64]| -> f64 {
+                let p = probabilities(s);
+                let mean: f64 = p.iter().zip(&change).map(|(p, d)| p * d).sum();
+                let square = |j: usize| (change[j] - mean).powi(2);
+                let variance: f64 = (0..40).map(|j| p[j] * square(j)).sum();
+                (0..40).map(|j| m[j] * p[j] * (square(j) - variance)).sum()
+            };
+            let leading = (slope(&s0) - slope(&s)) / 24.0;
+            let (p, p0) = (probabilities(&s), probabilities(&s0));
+            let whole: f64 = (0..40).map(|j| m[j] * (p[j] - p0[j])).sum();
+            for points in [POINTS, 2 * POINTS, 4 * POINTS, 16 * POINTS] {
+                let got = path::<f64>(&s, &s0, points, &m).0;
+                let error = got.iter().zip(&change).map(|(m, d)| m * d).sum::<f64>() - whole;
+                let want = leading / (points * points) as f64;
+                assert!(want.abs() > 1e-10, "{want}");
+                assert!(
+                    (error - want).abs() < 1e-2 * want.abs(),
+                    "{points}: {error} {want}"
+                );
+            }
         }
     }
 }
