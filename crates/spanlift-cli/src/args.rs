@@ -8,7 +8,9 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 use spanlift::answer::AnswerOptions;
 use spanlift::attribute::Reference;
-use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL};
+use spanlift::attribute::rules::{
+    Preset, RESCALE, REVEAL_CANCEL, SIGMA_FIXED, SOFTMAX_FIXED, SOFTMAX_GRADIENT, SOFTMAX_PATH,
+};
 use spanlift::checkpoint::Randomise;
 use spanlift::{AnswerChoice, Options};
 use spanlift_explanation::TargetKind;
@@ -260,7 +262,8 @@ pub(crate) struct ShowArgs {
 pub(crate) struct CommonArgs {
     #[command(flatten)]
     pub(crate) answering: AnsweringArgs,
-    /// DeepLIFT's rule for the feed-forward blocks
+    /// DeepLIFT's rules: rescale and reveal-cancel add up; the others have another rule for one kind of operation and do not: they are
+    /// there to be compared
     #[arg(long, value_enum, default_value_t = RuleArg::Rescale)]
     pub(crate) rule: RuleArg,
     /// Arithmetic
@@ -311,10 +314,18 @@ pub(crate) enum TargetArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum RuleArg {
-    /// Δg/Δu
+    /// The feed-forward blocks by Δg/Δu
     Rescale,
-    /// Positive and negative parts apart: about twice the absolute sum, further from Integrated Gradients
+    /// Their positive and negative parts apart: about twice the absolute sum, further from Integrated Gradients
     RevealCancel,
+    /// The softmax by 64 points of its path: nearly adds up, several times slower
+    SoftmaxPath,
+    /// The softmax by its derivative at the input
+    SoftmaxGradient,
+    /// Attention held fixed as it is on the input: nothing passes to queries and keys
+    SoftmaxFixed,
+    /// The σ of every LayerNorm held fixed as it is on the input
+    SigmaFixed,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -438,6 +449,10 @@ impl RuleArg {
         match self {
             Self::Rescale => RESCALE,
             Self::RevealCancel => REVEAL_CANCEL,
+            Self::SoftmaxPath => SOFTMAX_PATH,
+            Self::SoftmaxGradient => SOFTMAX_GRADIENT,
+            Self::SoftmaxFixed => SOFTMAX_FIXED,
+            Self::SigmaFixed => SIGMA_FIXED,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 
+use spanlift::attribute::rules::Preset;
 use spanlift::attribute::{KeepEdges, Reference};
 use spanlift::ops::Real;
 use spanlift::{Explainer, Item};
@@ -74,7 +75,7 @@ fn audit<T: Real, U: Real>(
             text += &report_apart(U::NAME, worst.len(), &found.apart);
         }
         output::print(&text)?;
-        if worst.iter().any(|w| !w.holds) {
+        if rule(args).complete && worst.iter().any(|w| !w.holds) {
             output::warn(&format!(
                 "scores do not add up under the reference `{}`",
                 reference.name()
@@ -179,6 +180,10 @@ pub(crate) fn cut_name(cut: &str) -> String {
     }
 }
 
+fn rule(args: &AuditArgs) -> Preset {
+    args.common.rule.preset()
+}
+
 fn report(
     args: &AuditArgs,
     precision: &str,
@@ -186,14 +191,14 @@ fn report(
     reference: &Reference,
     worst: &[Worst],
 ) -> String {
-    let rule = args.common.options(reference.clone()).preset.name;
+    let Preset { name, complete, .. } = rule(args);
     let (quantiles, last) = quantiles(worst, |w| w.relative);
     let over = worst.iter().filter(|w| !w.holds).count();
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "{} of {}, reference {}, rule {rule}, {precision}\n  \
+        "{} of {}, reference {}, rule {name}, {precision}\n  \
          |error| / max(1, Σ|score|), the worst of all cuts of each question;\n  \
          bound {bound:.0e}, {}\n  \
          {quantiles}\n  \
@@ -201,10 +206,10 @@ fn report(
         count(worst.len(), "question"),
         args.data.display(),
         reference.name(),
-        if over == 0 {
-            "kept by all".to_owned()
-        } else {
-            format!("BROKEN BY {over}")
+        match over {
+            0 => "kept by all".to_owned(),
+            _ if complete => format!("BROKEN BY {over}"),
+            _ => format!("not promised by this rule, not kept by {over}"),
         },
         last.id,
         cut_name(&last.cut),

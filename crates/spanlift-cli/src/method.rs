@@ -15,7 +15,7 @@ use crate::args::ExplainArgs;
 /// How the scores are made.
 #[derive(Debug, Group)]
 pub(crate) struct MethodArgs {
-    /// How the scores are made. But for deeplift no method makes them add up to Δt exactly: the error is printed
+    /// How the scores are made. But for deeplift (by --rule rescale or reveal-cancel) no method makes them add up to Δt exactly: the error is printed
     #[arg(long, value_enum, default_value_t = MethodArg::Deeplift)]
     pub(crate) method: MethodArg,
     /// Put the question to every method: a table, words as rows, methods as columns; -o FILE.json writes all of it

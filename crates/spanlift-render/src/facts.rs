@@ -125,12 +125,17 @@ pub(crate) fn sums(explanation: &Explanation) -> String {
     let completeness = &explanation.completeness;
     let (worst, bound) = (error(completeness.worst), error(completeness.bound));
     let cut = cut_name(&completeness.cut);
+    let method = &explanation.method;
     if completeness.holds {
         format!("hold: |error| / max(1, Σ|score|) ≤ {worst} (bound {bound}), at {cut}")
-    } else if !explanation.method.complete {
+    } else if !method.complete {
+        let rule = match method.name.as_str() {
+            "deeplift" => format!("'s rule {}", label(&method.rule, 40)),
+            _ => String::new(),
+        };
         format!(
-            "not promised by {}: |error| / max(1, Σ|score|) ≤ {worst}, at {cut}; nothing is rescaled",
-            label(&explanation.method.name, 40)
+            "not promised by {}{rule}: |error| / max(1, Σ|score|) ≤ {worst}, at {cut}; nothing is rescaled",
+            label(&method.name, 40)
         )
     } else {
         format!(

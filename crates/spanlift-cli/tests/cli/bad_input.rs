@@ -411,7 +411,17 @@ fn a_command_line_that_makes_no_sense_is_refused() {
     }
     for (option, choices) in [
         ("--target", &["span", "start", "end", "margin"][..]),
-        ("--rule", &["rescale", "reveal-cancel"]),
+        (
+            "--rule",
+            &[
+                "rescale",
+                "reveal-cancel",
+                "softmax-path",
+                "softmax-gradient",
+                "softmax-fixed",
+                "sigma-fixed",
+            ],
+        ),
         ("--precision", &["f32", "f64"]),
         ("--scale", &["layer", "shared"]),
         ("--color", &["auto", "always", "never"]),

@@ -1,5 +1,6 @@
 //! `--method` and `--compare`.
 
+use spanlift::attribute::rules::PRESETS;
 use spanlift_explanation::{Comparison, Explanation, Scope};
 
 use crate::desk::{Desk, QUESTION};
@@ -49,6 +50,55 @@ fn every_method_explains_and_is_drawn() {
                 .refused(&["html: expected scores of every cut", method]);
         }
     }
+}
+
+/// Every rule of DeepLIFT's in the table, and what of its sums it says everywhere: no warning where it promised nothing.
+#[test]
+fn every_rule_explains_and_says_what_it_promises() {
+    let desk = Desk::new();
+    let rows = PRESETS.iter().filter(|preset| preset.method == "deeplift");
+    let mut open = 0;
+    for preset in rows {
+        let name = preset.name;
+        let rule = ["--rule", name, "--target", "margin"];
+        let ran = desk
+            .explain(&[&rule[..], &["-o", "x.json"]].concat())
+            .succeeded();
+        let found = Explanation::from_json(&String::from_utf8(desk.read("x.json")).unwrap());
+        let found = found.unwrap();
+        found.check_sums().unwrap();
+        assert_eq!(
+            (&*found.method.rule, found.method.complete),
+            (name, preset.complete)
+        );
+        let not_promised = format!("not promised by deeplift's rule {name}: ");
+        assert_eq!(
+            ran.stdout.contains(&not_promised),
+            !found.completeness.holds,
+            "{}",
+            ran.stdout
+        );
+        let windows = [
+            &rule[..],
+            &["--all-windows", "--max-tokens", "24", "--stride", "4"],
+        ]
+        .concat();
+        let more = ["--data", "squad.json", "--model", "model", "--rule", name];
+        let audit = desk.run(&[&["audit"][..], &more].concat()).succeeded();
+        let run = format!("run-{name}");
+        let attribute = [&["attribute", "--out", &run][..], &more].concat();
+        let attributed = desk.run(&attribute).succeeded();
+        let windows = desk.explain(&windows).succeeded();
+        for ran in [&ran, &windows, &audit, &attributed] {
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(
+                !said.contains("WARNING") && !said.contains("warning"),
+                "{said}"
+            );
+        }
+        open += usize::from(!found.completeness.holds);
+    }
+    assert!(open >= 3, "{open}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::head::NAMES;
 use super::page::{Item, Page, Span, Style};
 use crate::clusters::clusters;
 use crate::cut;
-use crate::facts::answer;
+use crate::facts::{self, answer};
 use crate::number::{Digits, error, largest};
 use crate::text::label;
 
@@ -28,7 +28,7 @@ pub struct WindowLine {
     pub delta: f64,
     /// The worst |error| / max(1, Σ|score|) of its cuts.
     pub worst: f64,
-    /// Whether its sums hold.
+    /// Whether its sums hold, or nothing promised that they would.
     pub holds: bool,
 }
 
@@ -41,7 +41,7 @@ impl WindowLine {
             answer: label(answer(explanation), ANSWER),
             delta: explanation.target.delta,
             worst: explanation.completeness.worst,
-            holds: explanation.completeness.holds,
+            holds: !facts::broken(explanation),
         }
     }
 }
