@@ -1,16 +1,16 @@
 //! A hundred thousand profiles clustered: seconds and peak memory of each step.
-//! `cargo bench -p spanlift-study --bench cluster`, two minutes on two cores.
+//! `cargo bench -p spanlift-study --bench cluster`, a minute and a half on two cores.
 //!
 //! Profiles of 154 columns with eight clusters planted; first each result is checked against the truth, then its time is told. The last line learns
 //! codes from the maps of 2,000 questions. Peak memory is what is resident at the most, the matrix itself included.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
-#[path = "../tests/planted/mod.rs"]
-mod planted;
+#[path = "../tests/matrices/mod.rs"]
+mod matrices;
 
 use std::time::Instant;
 
-use planted::{features, planted, wandering};
+use matrices::{features, planted, wandering};
 use spanlift_study::autoencoder::{Training, learn};
 use spanlift_study::cluster::{Algorithm, Labels, Options, adjusted_rand, cluster};
 use spanlift_study::plane::plane;

@@ -1,6 +1,9 @@
 //! Codes of questions, learned from how their maps go through the layers: a recurrent autoencoder.
 //!
-//!     maps (T × B) ── GRU ──> last state (H) ── linear ──> code (C) ── linear, tanh ──> state (H) ── GRU, the code at every step ──> states (T × H) ── linear ──> maps (T × B)
+//! ```text
+//! maps (T × B) -- GRU --> last state (H) -- linear --> code (C)
+//! code (C) -- linear, tanh --> state (H) -- GRU, the code at every step --> states (T × H) -- linear --> maps (T × B)
+//! ```
 //!
 //! Encoder and decoder as in Cho et al. 2014 (which has the GRU, eqs. 5 to 8) and Srivastava et al. 2015 (reconstruction, its decoder not fed its own output); layers,
 //! gradients and Adam (Kingma and Ba 2015) of candle. Maps are centred by the mean map of the training questions and divided by one standard deviation of all; the loss is the mean

@@ -35,7 +35,7 @@ pub struct Plane {
     pub tsne: Vec<Option<[f64; 2]>>,
 }
 
-/// Places every row by principal components and at most `most` rows, drawn by the seed, by t-SNE (5,000 take about a minute).
+/// Places every row by principal components and at most `most` rows, drawn by the seed, by t-SNE (5,000 take some five seconds).
 ///
 /// # Errors
 ///

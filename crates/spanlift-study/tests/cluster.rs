@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod planted;
+mod matrices;
 
-use planted::{features, gaussian, generator, normal, planted, uniform};
+use matrices::{features, gaussian, generator, normal, planted, uniform};
 use spanlift_study::cluster::{
     Algorithm, Clustering, Features, Options, Verdict, adjusted_rand, cluster,
 };

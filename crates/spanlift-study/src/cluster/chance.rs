@@ -31,12 +31,13 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// What a silhouette must exceed: the 95th percentile, and three standard deviations above the mean.
+    /// What a silhouette must exceed: the 95th percentile, and four standard deviations above the mean.
     ///
-    /// The percentile alone lets one in twenty pass, and a study makes a dozen clusterings of up to a dozen clusters each.
+    /// The percentile alone lets one in twenty pass, and a study makes a dozen clusterings of up to a dozen clusters each. A new draw lies four standard
+    /// deviations, themselves of twenty draws, above their mean once in some two thousand times (Student's t).
     #[must_use]
     pub fn bar(&self) -> f64 {
-        self.high.max(self.mean + 3.0 * self.sd)
+        self.high.max(self.mean + 4.0 * self.sd)
     }
 }
 

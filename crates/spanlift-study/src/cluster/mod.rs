@@ -3,7 +3,7 @@
 //! [`Features`] → standardised → principal components → [`Algorithm`], with k by silhouette → [`Clustering`]. An algorithm always finds clusters; so
 //! each clustering is measured three ways: silhouette (`silhouette`), what comes again (`stability`), and what the same finds where there is
 //! nothing (`chance`). It is [`Verdict::Structure`] only where its silhouette is above the 95th percentile of both kinds of chance, by
-//! [three standard deviations](Chance::bar) from their mean, *and* it is stable; likewise each of its clusters.
+//! [four standard deviations](Chance::bar) from their mean, *and* it is stable; likewise each of its clusters.
 //!
 //! ```
 //! use spanlift_study::StudyError;

@@ -1,5 +1,5 @@
 //! Matrices with known clusters, and with none.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
