@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::StudyError;
 use crate::autoencoder::{Learned, Training, learn};
 use crate::bootstrap::Bootstrap;
-use crate::cluster::{Clustering, Features, Options, cluster};
+use crate::cluster::{Clustering, Effect, Features, Options, cluster};
 use crate::facts::Facts;
 use crate::groups::Grouping;
 use crate::profile::{Measure, Profile, SHUFFLES, cut_names};
@@ -170,6 +170,13 @@ impl Clustered<'_> {
             clusters[question] = label.map(|label| label + 1);
         }
         clusters
+    }
+
+    /// What sets a cluster apart, the largest effect first. A feature that varies neither in it nor elsewhere, as the output's map of
+    /// questions with and without an answer, has no size and is left out.
+    pub fn effects(&self, cluster: usize) -> impl Iterator<Item = &Effect> {
+        let effects = self.found.clusters[cluster].effects.iter();
+        effects.filter(|effect| effect.d.is_finite())
     }
 
     /// The questions of a cluster, counted from 0.
@@ -365,15 +372,11 @@ const EFFECTS: usize = 10;
 
 fn features_table(clusterings: &[Clustered<'_>]) -> Table {
     let effects = each(clusterings).flat_map(|(c, cluster)| {
-        let effects = c.found.clusters[cluster]
-            .effects
-            .iter()
-            .take(EFFECTS)
-            .enumerate();
+        let effects = c.effects(cluster).take(EFFECTS).enumerate();
         effects.map(move |(rank, effect)| (c, (cluster, rank, effect)))
     });
     let rows = Rows(effects.collect());
-    let name = |row: &(&Clustered<'_>, (usize, usize, &crate::cluster::Effect))| {
+    let name = |row: &(&Clustered<'_>, (usize, usize, &Effect))| {
         row.0.of.features.names()[row.1.2.column].clone()
     };
     let own = vec![

@@ -13,6 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use spanlift_study::StudyError;
 use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::claims::{Claims, Outcome, Ruling, claims};
+use spanlift_study::cluster::{Algorithm, Options, Verdict};
+use spanlift_study::clusters::{Representation, tables};
 use spanlift_study::groups::{groupings, leads, shares, shift, spread};
 use spanlift_study::profile::{Measure, Profile};
 use spanlift_study::roles::{Role, roles};
@@ -294,4 +296,71 @@ fn tables_have_the_means_of_their_groups() {
         })
         .sum();
     assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+}
+
+/// Two kinds of questions, told apart by where their early scores lie, in a run of 120: found, described, and typical of each.
+#[test]
+fn planted_kinds_of_questions_are_clustered() {
+    fn separators(role: Role, cut: usize) -> f32 {
+        let own = matches!(role, Role::QuestionSep | Role::FinalSep | Role::Punctuation);
+        if own && cut < 4 { 40.0 } else { 1.0 }
+    }
+    fn keywords(role: Role, cut: usize) -> f32 {
+        if role == Role::QuestionKeyword && cut < 4 {
+            60.0
+        } else {
+            1.0
+        }
+    }
+    let mut profiles = profiles(60, 5, separators);
+    let mut others = self::profiles(60, 6, keywords);
+    for other in &mut others {
+        other.facts.id.push_str("-b");
+        other.facts.right = false;
+    }
+    profiles.append(&mut others);
+    let represented = Representation::Profile.of(&profiles, 0).unwrap();
+    let clustered = represented
+        .cluster(&Options::new(Algorithm::KMeans))
+        .unwrap();
+    assert_eq!(
+        (clustered.found.k, clustered.found.verdict),
+        (2, Verdict::Structure)
+    );
+    let labels = clustered.of_questions(120);
+    assert!(labels[..60].iter().all(|label| *label == labels[0]));
+    assert!(labels[60..].iter().all(|label| *label == labels[60]));
+    assert_ne!(labels[0], labels[60]);
+
+    let facts: Vec<_> = profiles.iter().map(|profile| &profile.facts).collect();
+    let bootstrap = Bootstrap {
+        resamples: 50,
+        seed: 0,
+    };
+    let tables = tables(&profiles, &groupings(&facts), &[clustered], bootstrap);
+    let table = |name: &str| tables.iter().find(|table| table.name == name).unwrap();
+    let features = table("features");
+    for first in [0, 10] {
+        let feature = texts(features, "feature")[first];
+        assert!(
+            feature.contains("punctuation") || feature.contains("keyword"),
+            "{feature}"
+        );
+    }
+    // One kind is right, the other wrong: twice as often as in all.
+    let lifts = table("lifts");
+    let Some(Values::Number(values)) = lifts.column("lift") else {
+        panic!()
+    };
+    let of_right: Vec<f64> = (0..lifts.rows())
+        .filter(|&row| texts(lifts, "group")[row] == "right")
+        .filter_map(|row| values[row])
+        .collect();
+    assert_eq!(of_right.len(), 2);
+    assert!(
+        of_right.contains(&2.0) && of_right.contains(&0.0),
+        "{of_right:?}"
+    );
+    assert_eq!(table("medoids").rows(), 10);
+    assert_eq!(table("clusters").rows(), 2);
 }

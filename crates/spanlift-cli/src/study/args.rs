@@ -134,7 +134,7 @@ pub(crate) struct ReportArgs {
     /// The folder
     #[arg(long, value_name = "DIR", requires = "format")]
     pub(crate) tables: Option<PathBuf>,
-    /// Questions whose heatmaps are in the page, the first of the run: 2 kB each for a small model, 5 kB for one of 24 layers
+    /// Questions whose heatmaps are in the page, the clusters' typical ones and the first of the run: 2 kB each for a small model, 5 kB for one of 24 layers
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub(crate) maps: usize,
     /// The page, .html

@@ -180,7 +180,7 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
                 );
             }
             text.push('\n');
-            let apart = cluster.effects.iter().take(MOST).map(|effect| {
+            let apart = of.effects(i).take(MOST).map(|effect| {
                 let name = &of.of.features.names()[effect.column];
                 let side = if effect.d < 0.0 { "low" } else { "high" };
                 format!("{name} {side} (d {:+.1})", effect.d)

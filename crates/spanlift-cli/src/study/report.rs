@@ -1,10 +1,12 @@
 //! `spanlift study report`: everything that is known of a run, as one page.
 
+use std::collections::HashSet;
+
 use spanlift_study::cluster::Features;
 use spanlift_study::plane::plane;
 use spanlift_study::profile::Profile;
 use spanlift_study::report::{self, Controls, Facts, QuestionMap, ReportData};
-use spanlift_study::{Column, Study, StudyError, clusters, groups};
+use spanlift_study::{Column, Study, StudyError, Table, Values, clusters, groups};
 
 use super::args::ReportArgs;
 use super::{claims, cluster, profile, read_run};
@@ -19,12 +21,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         output::check_folder("--tables", folder)?;
     }
     let mut maps = Vec::new();
-    let study = read_run(&args.run, |record| {
-        if maps.len() < args.maps {
-            maps.push(QuestionMap::of(record));
-        }
-    })?;
-    let maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let study = read_run(&args.run, |record| maps.push(QuestionMap::of(record)))?;
+    let mut maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
     let facts: Vec<_> = study.profiles.iter().map(|p| &p.facts).collect();
     let bootstrap = args.run.bootstrap();
     let all = groups::groupings(&facts);
@@ -62,6 +60,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         Ok(points) => columns.extend(points),
         Err(error) => drop(too_few(error)?),
     }
+    choose(&mut maps, args.maps, &typical(&tables));
     // The questions first: the page lists the tables in this order.
     tables.insert(0, spanlift_study::questions(&study.profiles, columns));
     if let Some((format, folder)) = args.format.zip(args.tables.as_ref()) {
@@ -130,4 +129,25 @@ fn points(study: &Study, seed: u64) -> anyhow::Result<Vec<Column>> {
         Column::number("x_tsne", tsne(0)),
         Column::number("y_tsne", tsne(1)),
     ])
+}
+
+/// The ids of the clusters' typical questions.
+fn typical(tables: &[Table]) -> HashSet<String> {
+    let medoids = tables.iter().find(|table| table.name == "medoids");
+    match medoids.and_then(|table| table.column("id")) {
+        Some(Values::Text(ids)) => ids.iter().flatten().cloned().collect(),
+        _ => HashSet::new(),
+    }
+}
+
+/// Keeps so many maps: those of typical questions, and the first of the others.
+fn choose(maps: &mut Vec<QuestionMap>, most: usize, typical: &HashSet<String>) {
+    let others = most.saturating_sub(typical.len());
+    let mut seen = 0;
+    maps.retain(|map| {
+        let is_typical = typical.contains(map.id());
+        seen += usize::from(!is_typical);
+        is_typical || seen <= others
+    });
+    maps.truncate(most);
 }

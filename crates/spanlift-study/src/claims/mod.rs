@@ -273,7 +273,7 @@ impl Finding {
         match (beaten(self.spans), beaten(self.weights)) {
             (true, true) => None,
             (false, true) => Some(of("is no larger than for random spans")),
-            (true, false) => Some(of("is no larger with re-initialised weights taken off")),
+            (true, false) => Some(of("is no larger than with re-initialised weights")),
             (false, false) => Some(of("is no larger than in either control")),
         }
     }

@@ -146,6 +146,15 @@ pub struct Cluster {
 }
 
 impl Verdict {
+    /// Of a clustering into k, or of one of its clusters: structure is above the bar of chance, and stable.
+    fn of(k: usize, silhouette: f64, bar: f64, stability: f64) -> Self {
+        if k >= 2 && silhouette > bar && stability >= STABLE {
+            Self::Structure
+        } else {
+            Self::Noise
+        }
+    }
+
     /// Its name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -257,13 +266,7 @@ pub fn cluster(
     let hardest = chance.iter().max_by(|x, y| x.bar().total_cmp(&y.bar()));
     let hardest = hardest.map_or((0.0, 0.0, 0.0), |c| (c.mean, c.high, c.bar()));
     let (chance_mean, chance_high, bar) = hardest;
-    let verdict = |silhouette: f64, stability: f64| {
-        if k >= 2 && silhouette > bar && stability >= STABLE {
-            Verdict::Structure
-        } else {
-            Verdict::Noise
-        }
-    };
+    let verdict = |silhouette: f64, stability: f64| Verdict::of(k, silhouette, bar, stability);
     let mut of_cluster = vec![Vec::new(); k];
     for (label, silhouette) in of_sample.iter().zip(&silhouettes) {
         if let Some(label) = label {
@@ -318,4 +321,24 @@ pub(crate) fn drawn(rows: usize, most: usize, seed: u64, stream: u64) -> Vec<usi
     let mut drawn = index::sample(&mut generator(seed, stream), rows, most).into_vec();
     drawn.sort_unstable();
     drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{self, Noise, Structure};
+
+    #[test]
+    fn structure_is_above_chance_and_comes_again() {
+        for (k, silhouette, stability, expected) in [
+            (2, 0.31, 0.6, Structure),
+            (2, 0.30, 1.0, Noise),
+            (2, 0.90, 0.59, Noise),
+            (1, 0.90, 1.0, Noise),
+            (2, f64::NAN, 1.0, Noise),
+            (2, 0.90, f64::NAN, Noise),
+        ] {
+            let got = Verdict::of(k, silhouette, 0.3, stability);
+            assert_eq!(got, expected, "{k} {silhouette} {stability}");
+        }
+    }
 }

@@ -62,6 +62,12 @@ pub(super) struct Packed<'a> {
 }
 
 impl QuestionMap {
+    /// The question's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// That of a row of a run.
     ///
     /// # Errors
