@@ -18,7 +18,10 @@ const MOST: usize = 3;
 pub(crate) fn run(args: &ClusterArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
     let study = read_run(&args.run, |_| {})?;
-    let represented = represent(&study, &args.clustering, args.run.seed)?;
+    let represented = represent(&study, &args.clustering, args.run.seed);
+    let represented = represented
+        .into_iter()
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let clustered = cluster(&represented, &args.clustering, args.run.seed)?;
     let facts: Vec<_> = study
         .profiles
@@ -44,7 +47,7 @@ pub(super) fn represent(
     study: &Study,
     args: &ClusteringArgs,
     seed: u64,
-) -> anyhow::Result<Vec<Represented>> {
+) -> Vec<anyhow::Result<Represented>> {
     let bar = output::spinner("representing");
     let of = |representation: super::args::RepresentationArg| {
         let representation = representation.representation();

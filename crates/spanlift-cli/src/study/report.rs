@@ -36,13 +36,18 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         },
     }
     let mut columns = Vec::new();
-    let represented = match cluster::represent(&study, &args.clustering, args.run.seed) {
-        Ok(represented) => represented,
-        Err(error) => {
-            missing.push(("clusterings", too_few(error)?));
-            Vec::new()
+    // A representation that these questions are too few for does not cost the others.
+    let mut represented = Vec::new();
+    let mut few = None;
+    for found in cluster::represent(&study, &args.clustering, args.run.seed) {
+        match found {
+            Ok(found) => represented.push(found),
+            Err(error) => few = Some(too_few(error)?),
         }
-    };
+    }
+    if let Some(few) = few.filter(|_| represented.is_empty()) {
+        missing.push(("clusterings", few));
+    }
     match cluster::cluster(&represented, &args.clustering, args.run.seed) {
         Ok(clustered) if !clustered.is_empty() => {
             columns = cluster::columns(&study, &clustered);

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, PASSAGE};
 
 /// A run of the default model, which has six layers.
 fn attribute(desk: &Desk, out: &str, more: &[&str]) {
@@ -252,4 +252,40 @@ fn a_report_is_one_page_with_the_first_maps() {
 
     desk.run(&["study", "report", "run", "-o", "nowhere/report.html"])
         .refused(&["there is no folder"]);
+}
+
+/// Twenty questions are enough for profiles, and too few for what is learned from maps.
+#[test]
+fn a_report_has_the_clusters_that_its_questions_are_enough_for() {
+    let desk = Desk::new();
+    let questions = (0..20).map(|n| {
+        let question = format!("{}What was painted?", "in 1901, ".repeat(n % 5));
+        json!({ "id": format!("id-{n}"), "question": question, "answers": [], "is_impossible": true })
+    });
+    let paragraph = json!({ "context": PASSAGE, "qas": questions.collect::<Vec<_>>() });
+    let data =
+        json!({ "version": "v2.0", "data": [{ "title": "Tower", "paragraphs": [paragraph] }] });
+    desk.write("squad.json", data.to_string());
+    attribute(&desk, "run", &[]);
+    let args = [
+        "study",
+        "report",
+        "run",
+        "-o",
+        "report.html",
+        "--format",
+        "json",
+        "--tables",
+        "tables",
+    ];
+    desk.run(&args).succeeded();
+    let table: Value = serde_json::from_slice(&desk.read("tables/clusterings.json")).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    let of: Vec<&str> = rows
+        .iter()
+        .map(|row| row["representation"].as_str().unwrap())
+        .collect();
+    assert_eq!(of, ["profile", "heads"]);
+    let alone = desk.run(&["study", "cluster", "run", "--representation", "maps"]);
+    alone.refused(&["--representation maps", "at least 40"]);
 }
