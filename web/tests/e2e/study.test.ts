@@ -232,11 +232,14 @@ describe("tables", () => {
     const page = await study(small);
     await page.locator("summary").filter({ hasText: "questions" }).first().click();
     const first = page.locator("details").first();
+    // The rows are drawn after the click that opens them.
+    await first.locator("tbody tr").first().waitFor();
     const order = async () => (await first.locator("tbody td:first-child").allInnerTexts()).slice(0, 3);
     expect(await order()).toEqual(["q00000", "q00001", "q00002"]);
     const heading = first.getByRole("columnheader").first();
     const sorted = async (way: string) => {
       await heading.getByRole("button").click();
+      await first.locator(`th[aria-sort="${way}"]`).first().waitFor();
       expect(await heading.getAttribute("aria-sort")).toBe(way);
       return order();
     };
@@ -248,6 +251,7 @@ describe("tables", () => {
   test("filter by the question's text, page by page", async () => {
     const page = await study(small);
     await page.locator("summary").first().click();
+    await page.locator("details tbody tr").first().waitFor();
     expect(await cells(page, "A question of the run.", 1)).toHaveLength(100);
     await page.getByRole("button", { name: "20 more rows" }).click();
     expect(await cells(page, "A question of the run.", 1)).toHaveLength(120);
