@@ -179,12 +179,13 @@ export function synthesise(options = {}) {
     ["answered", (q) => (q.answered ? "answer" : "no answer")],
     ["answerable", (q) => (q.answerable ? "yes" : "no")],
     ["right", (q) => (q.right ? "right" : "wrong")],
+    ["answer-right", (q) => (!q.answered ? null : q.right ? "right" : "wrong")],
     ["article", (q) => titles[q.title]],
     terciles("length", (q) => q.length),
   ];
   const groups = groupings.flatMap(([grouping, of]) => {
     const found = new Map();
-    for (const question of list) found.set(of(question), [...(found.get(of(question)) ?? []), question]);
+    for (const question of list) if (of(question) !== null) found.set(of(question), [...(found.get(of(question)) ?? []), question]);
     return [...found].filter(([, members]) => grouping !== "article" || members.length >= 20).map(([group, members]) => ({ grouping, group, members }));
   });
   const interval = (values) => {

@@ -11,10 +11,10 @@ use spanlift::ops::Real;
 use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
 use spanlift_store::{Asked, Data, Plan, Selection};
+use spanlift_study::Table;
 use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::faithfulness::measure::Scored;
 use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row, Sanity, Step, Summary};
-use spanlift_study::{Table, Values};
 
 use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
 use crate::data;
@@ -22,7 +22,7 @@ use crate::method::{MethodArg, SettingArgs};
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
 use crate::study::args::FormatArg;
-use crate::study::{grid, rows_of, write_all};
+use crate::study::{grid, write_all};
 
 /// Put a data set to several methods: how faithful each is, how far they agree, what they cost
 #[derive(Debug, Group)]
@@ -344,12 +344,10 @@ fn text(
 /// What a metric was measured against, in the table's order.
 fn others(table: &Table, metric: &str) -> Vec<String> {
     let mut others: Vec<String> = Vec::new();
-    if let Some(Values::Text(values)) = table.column("other") {
-        for row in rows_of(table, &[("metric", metric)]) {
-            let other = values[row].clone().unwrap_or_default();
-            if !others.contains(&other) {
-                others.push(other);
-            }
+    for row in table.find(&[("metric", metric)]) {
+        let other = table.text("other", row);
+        if !others.contains(&other) {
+            others.push(other);
         }
     }
     others
@@ -395,17 +393,15 @@ fn sanity<T: Real>(
     sanity.rows().context("--out")
 }
 
-/// The mean of the row that has these texts.
+/// The mean of the row that has these texts; empty where there is no such row.
 fn mean(table: &Table, wanted: &[(&str, &str)]) -> String {
-    let row = rows_of(table, wanted).first().copied();
-    match (row, table.column("mean")) {
-        (Some(row), Some(Values::Number(values))) => values[row].map_or("–".to_owned(), number),
-        _ => String::new(),
-    }
+    let row = table.find(wanted).first().copied();
+    row.map_or_else(String::new, |row| number(table.number("mean", row)))
 }
 
 fn number(value: f64) -> String {
     match value.abs() {
+        _ if value.is_nan() => "–".to_owned(),
         0.0 => "0".to_owned(),
         size if size < 0.001 => format!("{value:.0e}"),
         size if size < 10.0 => format!("{value:.3}"),

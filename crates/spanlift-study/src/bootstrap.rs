@@ -95,14 +95,6 @@ pub fn percentile(sorted: &[f64], p: f64) -> f64 {
     sorted[below] + (rank - below as f64) * (sorted[above] - sorted[below])
 }
 
-/// At most so many of `count` places, in order, drawn by a seed.
-pub(crate) fn drawn(count: usize, most: usize, seed: u64) -> Vec<usize> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut places = rand::seq::index::sample(&mut rng, count, most.min(count)).into_vec();
-    places.sort_unstable();
-    places
-}
-
 /// The sums of each passage's questions, and how many are in them, by column.
 struct Passages {
     columns: usize,

@@ -5,6 +5,8 @@
 //! | `profile` | the positive and negative shares by role of each cut; (L+1) · 2 · roles | the same with the roles dealt anew among its tokens |
 //! | `heads` | each head's score as a share of Σ\|score\|; L · A | each column permuted by itself |
 //! | `maps` | the code that a recurrent autoencoder learns of its L+1 maps in fixed bins | each column permuted by itself |
+//!
+//! Beside these every clustering is held against one long cloud ([`Chance`](crate::cluster::Chance)).
 
 use rayon::prelude::*;
 

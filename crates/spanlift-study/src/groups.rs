@@ -59,6 +59,15 @@ pub fn groupings(facts: &[&Facts]) -> Vec<Grouping> {
             &["yes", "no"],
         ),
         by("right", &|f| either(f.right, ["right", "wrong"]), &[]),
+        // No answer has no token of an answer: whoever compares right with wrong by role wants those that have one.
+        by(
+            "answer-right",
+            &|f| {
+                let right = either(f.right, ["right", "wrong"]);
+                right.filter(|_| f.answered)
+            },
+            &[],
+        ),
     ];
     let mut articles = by(
         "article",

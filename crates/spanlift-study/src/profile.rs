@@ -14,9 +14,8 @@
 //! distance of the distributions of |s| over the tokens: the square root of the divergence in bits, from 0 to 1. Raw attention
 //! is put to the same: p_i is the share of a layer's attention that token i receives.
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use spanlift::lot;
 use spanlift_explanation::{Explanation, Part};
 use spanlift_store::Record;
 
@@ -119,7 +118,7 @@ impl Profile {
             tokens[role.index()] += 1.0 / roles.len() as f32;
         }
         let mut dealt = roles.clone();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ hash(&record.id));
+        let mut rng = lot::generator(seed, record.id.bytes());
         let shuffled = (0..SHUFFLES).map(|_| {
             dealt.shuffle(&mut rng);
             features(maps.iter().map(|map| shares_of(map, &dealt)))
@@ -277,12 +276,5 @@ fn heads(explanation: &Explanation) -> Option<Vec<f32>> {
         scores()
             .map(|&score| (f64::from(score) / sum) as f32)
             .collect()
-    })
-}
-
-/// FNV-1a: a number for an id that is the same on every machine.
-fn hash(id: &str) -> u64 {
-    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }

@@ -214,6 +214,30 @@ impl Table {
         column.map(|column| &column.values)
     }
 
+    /// The field of a column and row, as a file of comma-separated values has it; empty for null, and where there is none.
+    #[must_use]
+    pub fn text(&self, column: &str, row: usize) -> String {
+        let values = self.column(column);
+        values.map_or_else(String::new, |values| values.field(row))
+    }
+
+    /// The number of a column and row; not a number for null, and where there is none.
+    #[must_use]
+    pub fn number(&self, column: &str, row: usize) -> f64 {
+        let value = self.column(column).map(|values| values.json(row));
+        value.and_then(|value| value.as_f64()).unwrap_or(f64::NAN)
+    }
+
+    /// The rows whose fields are these, as [`text`](Self::text) gives them.
+    #[must_use]
+    pub fn find(&self, wanted: &[(&str, &str)]) -> Vec<usize> {
+        let fits = |row: &usize| {
+            let mut wanted = wanted.iter();
+            wanted.all(|(column, value)| self.text(column, *row) == *value)
+        };
+        (0..self.rows()).filter(fits).collect()
+    }
+
     /// The whole table as a file of this format.
     ///
     /// # Errors
@@ -362,6 +386,25 @@ mod tests {
         assert!(rows[1].get_long(1).is_err(), "null");
         assert!(rows[1].get_double(2).is_err(), "null");
         assert!(!rows[1].get_bool(3).unwrap());
+    }
+
+    #[test]
+    fn fields_are_found_by_what_they_are() {
+        let table = table();
+        assert_eq!(table.text("group", 0), "a, \"b\"");
+        assert_eq!(
+            (table.text("cut", 1), table.text("right", 1)),
+            (String::new(), "false".to_owned())
+        );
+        assert_eq!(table.number("mean", 0), 0.1);
+        assert_eq!(table.number("cut", 0), 1.0);
+        assert!(table.number("mean", 1).is_nan() && table.number("none", 0).is_nan());
+        assert!(table.number("mean", 2).is_nan() && table.text("group", 2).is_empty());
+        assert_eq!(table.find(&[("right", "false"), ("group", "c")]), [1]);
+        assert_eq!(
+            table.find(&[("cut", "1"), ("group", "c")]),
+            [] as [usize; 0]
+        );
     }
 
     #[test]

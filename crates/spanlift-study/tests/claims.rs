@@ -186,17 +186,7 @@ fn texts<'a>(table: &'a Table, column: &str) -> Vec<&'a str> {
 }
 
 fn mean_where(table: &Table, wanted: &[(&str, &str)]) -> f64 {
-    let row = (0..table.rows())
-        .find(|&row| {
-            wanted
-                .iter()
-                .all(|(column, value)| texts(table, column)[row] == *value)
-        })
-        .unwrap();
-    match table.column("mean") {
-        Some(Values::Number(values)) => values[row].unwrap(),
-        other => panic!("{other:?}"),
-    }
+    table.number("mean", table.find(wanted)[0])
 }
 
 #[test]
@@ -211,6 +201,7 @@ fn tables_have_the_means_of_their_groups() {
         "answered",
         "answerable",
         "right",
+        "answer-right",
         "article",
         "length",
         "digits",
@@ -349,12 +340,10 @@ fn planted_kinds_of_questions_are_clustered() {
     }
     // One kind is right, the other wrong: twice as often as in all.
     let lifts = table("lifts");
-    let Some(Values::Number(values)) = lifts.column("lift") else {
-        panic!()
-    };
-    let of_right: Vec<f64> = (0..lifts.rows())
-        .filter(|&row| texts(lifts, "group")[row] == "right")
-        .filter_map(|row| values[row])
+    let of_right = lifts.find(&[("grouping", "right"), ("group", "right")]);
+    let of_right: Vec<f64> = of_right
+        .into_iter()
+        .map(|row| lifts.number("lift", row))
         .collect();
     assert_eq!(of_right.len(), 2);
     assert!(

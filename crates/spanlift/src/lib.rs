@@ -49,7 +49,7 @@ pub mod check;
 pub mod checkpoint;
 pub mod encode;
 mod explain;
-mod lot;
+pub mod lot;
 pub mod methods;
 pub mod model;
 pub mod ops;

@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// The generator of a seed and some bytes. Its key is both in 32 bytes: four FNV-1a sums, each begun elsewhere
 /// (<https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>).
-pub(crate) fn generator(seed: u64, of: impl Iterator<Item = u8> + Clone) -> ChaCha8Rng {
+#[must_use]
+pub fn generator(seed: u64, of: impl Iterator<Item = u8> + Clone) -> ChaCha8Rng {
     let mut key = [0; 32];
     for (lane, part) in key.chunks_exact_mut(8).enumerate() {
         let begin = seed.to_le_bytes().into_iter().chain([lane as u8]);

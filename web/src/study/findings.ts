@@ -83,17 +83,18 @@ function spread(data: Data, table: Table | undefined): string | null {
   return `The spread ${how}: as if ${plain(first)} tokens of equal score carried the map at layer 1, and ${plain(last)} at layer ${data.facts.layers}.`;
 }
 
-/** The largest difference between right and wrong whose intervals are apart. */
+/** The largest difference between right and wrong answers whose intervals are apart: no answer has no token of one. */
 function groups(data: Data, table: Table | undefined): string | null {
   if (!table) return null;
-  const yes = table.distinct("group", table.where({ grouping: "right" })).find((group) => groupName("right", group) === "right");
-  const no = table.distinct("group", table.where({ grouping: "right" })).find((group) => groupName("right", group) === "wrong");
+  const grouping = "answer-right";
+  const yes = table.distinct("group", table.where({ grouping })).find((group) => groupName(grouping, group) === "right");
+  const no = table.distinct("group", table.where({ grouping })).find((group) => groupName(grouping, group) === "wrong");
   if (yes === undefined || no === undefined) return null;
   let best: { role: string; cut: string; right: number; wrong: number } | null = null;
   for (const cut of cutNames(data.facts.layers).slice(0, -1)) {
-    for (const row of table.where({ grouping: "right", group: yes, source: "deeplift", measure: "positive", cut })) {
+    for (const row of table.where({ grouping, group: yes, source: "deeplift", measure: "positive", cut })) {
       const role = table.text(row, "role");
-      const [other] = table.where({ grouping: "right", group: no, source: "deeplift", measure: "positive", cut, role });
+      const [other] = table.where({ grouping, group: no, source: "deeplift", measure: "positive", cut, role });
       if (other === undefined) continue;
       const [right, wrong] = [row, other].map((row) => ["mean", "low", "high"].map((name) => table.number(row, name)));
       const [a, aLow, aHigh] = right ?? [];

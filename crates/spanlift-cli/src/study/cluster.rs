@@ -6,7 +6,7 @@ use anyhow::Context;
 use spanlift_study::cluster::Options;
 use spanlift_study::clusters::{Clustered, Represented, tables};
 use spanlift_study::groups::groupings;
-use spanlift_study::{Study, Table, Values};
+use spanlift_study::{Study, Table};
 
 use super::args::{ClusterArgs, ClusteringArgs};
 use super::{check_tables, grid, headline, read_run, shortened, write_tables};
@@ -160,8 +160,7 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
                 ("algorithm", algorithm),
                 ("cluster", &number),
             ];
-            let rows =
-                |name: &str| table(name).map(|table| (table, super::rows_of(table, &wanted)));
+            let rows = |name: &str| table(name).map(|table| (table, table.find(&wanted)));
             let _ = write!(
                 text,
                 "cluster {number}: {}, silhouette {:.3}, stability {:.2}, {}",
@@ -173,7 +172,7 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
             if let Some((clusters, rows)) = rows("clusters")
                 && let Some(&row) = rows.first()
             {
-                let of = |name: &str| 100.0 * number_at(clusters, name, row);
+                let of = |name: &str| 100.0 * clusters.number(name, row);
                 let _ = write!(
                     text,
                     "; exact {:.0} %, answered {:.0} %, answerable {:.0} %",
@@ -192,17 +191,15 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
             if let Some((lifts, rows)) = rows("lifts") {
                 let mut sure: Vec<usize> = rows
                     .into_iter()
-                    .filter(|&row| number_at(lifts, "low", row) > 1.0)
+                    .filter(|&row| lifts.number("low", row) > 1.0)
                     .collect();
-                sure.sort_by(|&a, &b| {
-                    number_at(lifts, "lift", b).total_cmp(&number_at(lifts, "lift", a))
-                });
+                sure.sort_by(|&a, &b| lifts.number("lift", b).total_cmp(&lifts.number("lift", a)));
                 let named = sure.iter().take(MOST).map(|&row| {
                     format!(
                         "{} {} × {:.1}",
-                        text_at(lifts, "grouping", row),
-                        text_at(lifts, "group", row),
-                        number_at(lifts, "lift", row)
+                        lifts.text("grouping", row),
+                        lifts.text("group", row),
+                        lifts.number("lift", row)
                     )
                 });
                 let named: Vec<String> = named.collect();
@@ -217,18 +214,4 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
         }
     }
     text
-}
-
-fn number_at(table: &Table, column: &str, row: usize) -> f64 {
-    match table.column(column) {
-        Some(Values::Number(values)) => values[row].unwrap_or(f64::NAN),
-        _ => f64::NAN,
-    }
-}
-
-fn text_at(table: &Table, column: &str, row: usize) -> String {
-    match table.column(column) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use spanlift_study::diff::{Change, Diff};
-use spanlift_study::{Study, Table, Values};
+use spanlift_study::{Study, Table};
 
 use super::args::DiffArgs;
 use super::{check_tables, grid, headline, read, read_run, shortened, write_tables};
@@ -92,31 +92,21 @@ fn text(
 
 /// The rows of all questions and positive score with the largest differences, whose intervals lie beside 0.
 fn most(shares: &Table) -> String {
-    let text = |column: &str, row: usize| match shares.column(column) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    };
-    let number = |column: &str, row: usize| match shares.column(column) {
-        Some(Values::Number(values)) => values[row].unwrap_or(f64::NAN),
-        _ => f64::NAN,
-    };
-    let mut rows: Vec<usize> = (0..shares.rows())
-        .filter(|&row| text("grouping", row) == "all" && text("measure", row) == "positive")
-        .filter(|&row| number("low", row) * number("high", row) > 0.0)
-        .collect();
-    let size = |row: &usize| -number("difference", *row).abs();
+    let mut rows = shares.find(&[("grouping", "all"), ("measure", "positive")]);
+    rows.retain(|&row| shares.number("low", row) * shares.number("high", row) > 0.0);
+    let size = |row: &usize| -shares.number("difference", *row).abs();
     rows.sort_by(|x, y| size(x).total_cmp(&size(y)));
     if rows.is_empty() {
         return "none\n".to_owned();
     }
     let heading = ["at", "role", "a", "b", "b − a [95 %]"].map(str::to_owned);
     let rows = rows.into_iter().take(MOST).map(|row| {
-        let of = |column: &str| format!("{:.3}", number(column, row));
+        let of = |column: &str| format!("{:.3}", shares.number(column, row));
         let [difference, low, high] =
-            ["difference", "low", "high"].map(|column| number(column, row));
+            ["difference", "low", "high"].map(|column| shares.number(column, row));
         vec![
-            text("at", row),
-            text("role", row),
+            shares.text("at", row),
+            shares.text("role", row),
             of("a"),
             of("b"),
             format!("{difference:+.3} [{low:+.3}, {high:+.3}]"),
@@ -126,17 +116,19 @@ fn most(shares: &Table) -> String {
 }
 
 fn furthest(questions: &Table) -> String {
-    let columns = ["id", "distance", "answer_a", "answer_b"];
     let heading = ["id", "distance", "a", "b"].map(str::to_owned);
     let rows = (0..questions.rows().min(MOST)).map(|row| {
-        let of = |column: &&str| match questions.column(column) {
-            Some(Values::Number(values)) => {
-                values[row].map_or("–".to_owned(), |v| format!("{v:.3}"))
-            }
-            Some(Values::Text(values)) => answer(values[row].as_deref().unwrap_or_default()),
-            _ => String::new(),
-        };
-        columns.iter().map(of).collect()
+        let distance = questions.number("distance", row);
+        vec![
+            questions.text("id", row),
+            if distance.is_nan() {
+                "–".to_owned()
+            } else {
+                format!("{distance:.3}")
+            },
+            answer(&questions.text("answer_a", row)),
+            answer(&questions.text("answer_b", row)),
+        ]
     });
     grid(&heading, rows)
 }

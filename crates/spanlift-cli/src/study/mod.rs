@@ -159,20 +159,3 @@ fn shortened(text: &str, letters: usize) -> String {
     }
     text.chars().take(letters - 1).chain(['…']).collect()
 }
-
-/// The rows of a table whose fields are these, as texts.
-pub(crate) fn rows_of(table: &Table, wanted: &[(&str, &str)]) -> Vec<usize> {
-    let field = |row: usize, column: &str| match table.column(column).map(|values| values.json(row))
-    {
-        Some(serde_json::Value::String(text)) => text,
-        Some(serde_json::Value::Null) | None => String::new(),
-        Some(value) => value.to_string(),
-    };
-    let rows = 0..table.rows();
-    rows.filter(|&row| {
-        wanted
-            .iter()
-            .all(|(column, value)| field(row, column) == *value)
-    })
-    .collect()
-}

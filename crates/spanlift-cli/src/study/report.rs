@@ -6,7 +6,7 @@ use spanlift_study::cluster::Features;
 use spanlift_study::plane::plane;
 use spanlift_study::profile::Profile;
 use spanlift_study::report::{self, Controls, Facts, QuestionMap, ReportData};
-use spanlift_study::{Column, Study, StudyError, Table, Values, clusters, groups};
+use spanlift_study::{Column, Study, StudyError, Table, clusters, groups};
 
 use super::args::ReportArgs;
 use super::{claims, cluster, profile, read_run};
@@ -138,11 +138,9 @@ fn points(study: &Study, seed: u64) -> anyhow::Result<Vec<Column>> {
 
 /// The ids of the clusters' typical questions.
 fn typical(tables: &[Table]) -> HashSet<String> {
-    let medoids = tables.iter().find(|table| table.name == "medoids");
-    match medoids.and_then(|table| table.column("id")) {
-        Some(Values::Text(ids)) => ids.iter().flatten().cloned().collect(),
-        _ => HashSet::new(),
-    }
+    let medoids = tables.iter().filter(|table| table.name == "medoids");
+    let ids = medoids.flat_map(|table| (0..table.rows()).map(|row| table.text("id", row)));
+    ids.collect()
 }
 
 /// Keeps so many maps: those of typical questions, and the first of the others.

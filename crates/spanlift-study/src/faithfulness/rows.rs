@@ -1,5 +1,9 @@
 //! Rows of a comparison: one number of one question under one method.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -85,8 +89,28 @@ pub(crate) fn encode(rows: &[Row]) -> Result<Vec<u8>, StudyError> {
     table(rows).write(Format::Parquet)
 }
 
+/// The rows of a file; none where it is not there.
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>, StudyError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => {
+            let path = path.to_owned();
+            return Err(StudyError::Io {
+                action: "read",
+                path,
+                source,
+            });
+        }
+    };
+    decode(bytes).map_err(|error| StudyError::DamagedPart {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
 /// The rows of a part.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<Vec<Row>, ParquetError> {
+fn decode(bytes: Vec<u8>) -> Result<Vec<Row>, ParquetError> {
     let reader = SerializedFileReader::new(Bytes::from(bytes))?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let names: Vec<&str> = schema

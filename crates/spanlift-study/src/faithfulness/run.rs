@@ -12,7 +12,7 @@ use spanlift_squad::{Question, QuestionKind, score};
 use spanlift_store::{Keep, Plan, write_whole};
 
 use super::measure::{Scored, measure};
-use super::rows::{Row, decode, encode};
+use super::rows::{self, Row, encode};
 use crate::StudyError;
 
 const FORMAT: &str = "spanlift.compare";
@@ -278,20 +278,7 @@ impl Comparison {
     pub fn rows(&self) -> Result<Vec<Row>, StudyError> {
         let mut rows = Vec::new();
         for chunk in 0..self.chunks() {
-            let path = self.part(chunk);
-            if !path.exists() {
-                continue;
-            }
-            let bytes = fs::read(&path).map_err(|source| StudyError::Io {
-                action: "read",
-                path: path.clone(),
-                source,
-            })?;
-            let part = decode(bytes);
-            rows.extend(part.map_err(|error| StudyError::DamagedPart {
-                path,
-                reason: error.to_string(),
-            })?);
+            rows.extend(rows::read(&self.part(chunk))?);
         }
         Ok(rows)
     }

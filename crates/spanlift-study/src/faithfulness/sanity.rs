@@ -19,10 +19,10 @@ use spanlift_store::write_whole;
 
 use super::agreement::spearman;
 use super::measure::{Ranked, Scored};
-use super::rows::{Row, decode, encode};
+use super::rows::{self, Row, encode};
 use super::run::{Asked, Comparison};
 use crate::StudyError;
-use crate::bootstrap::drawn;
+use crate::cluster::drawn;
 
 /// The sample of a comparison that is looked at more closely.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl<'a> Sanity<'a> {
         Ok(Self {
             comparison,
             folder,
-            sample: drawn(questions, sample, 0),
+            sample: drawn(questions, sample, 0, 0),
         })
     }
 
@@ -288,20 +288,7 @@ impl<'a> Sanity<'a> {
     pub fn rows(&self) -> Result<Vec<Row>, StudyError> {
         let mut rows = Vec::new();
         for step in self.steps() {
-            let path = self.file(&step);
-            if !path.exists() {
-                continue;
-            }
-            let bytes = fs::read(&path).map_err(|source| StudyError::Io {
-                action: "read",
-                path: path.clone(),
-                source,
-            })?;
-            let read = decode(bytes);
-            rows.extend(read.map_err(|error| StudyError::DamagedPart {
-                path,
-                reason: error.to_string(),
-            })?);
+            rows.extend(rows::read(&self.file(&step))?);
         }
         Ok(rows)
     }
