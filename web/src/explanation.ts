@@ -12,7 +12,7 @@ export interface Explanation {
   format: string;
   version: number;
   model: { name: string; family: string; layers: number; heads: number; hidden: number };
-  method: { name: string; rule: string; reference: string; references: number; rules: Record<string, string> };
+  method: { name: string; rule: string; reference: string; references: number; rules: Record<string, string>; complete?: boolean };
   question: string;
   passage: string;
   /** The part of the passage, in characters, that was explained; `index` from 0. */

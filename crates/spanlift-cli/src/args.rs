@@ -68,8 +68,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) common: CommonArgs,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
-    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or tokens:FILE (JSON: one id for
-    /// each token of the explained window, as an explanation's `tokens` have them; or several such lists, to average)
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, several of these averaged (mask+zero), or
+    /// tokens:FILE (JSON: one id for each token of the explained window, as an explanation's `tokens` have them; or several such lists, to average)
     #[arg(long, default_value = "mask")]
     pub(crate) reference: String,
     /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
@@ -225,7 +225,7 @@ pub(crate) struct AttributeArgs {
     /// Count and list bad records, and questions that cannot be put to the model, and go on without them
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// What to compare the input with: mask, pad, unk, zero, mean, passage or question
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or several averaged (mask+zero)
     #[arg(long, default_value = "mask")]
     pub(crate) reference: String,
     /// The number to explain: span (start + end logit of the answer), start, end, or margin (best span − no answer)
@@ -584,7 +584,7 @@ impl AttributeArgs {
         let reference = reference(&self.reference)?;
         ensure!(
             !matches!(reference, Reference::Tokens(_)),
-            "--reference: tokens:FILE is for the tokens of one question; a run takes one of {}",
+            "--reference: tokens:FILE is for the tokens of one question; a run takes {}, or several of these with + between them",
             Reference::NAMED.map(|named| named.name()).join(", ")
         );
         let mut options = self.common.options(reference);
@@ -596,7 +596,7 @@ impl AttributeArgs {
     }
 }
 
-/// The reference that was typed: a name, or `tokens:FILE`.
+/// The reference that was typed: a name, several with + between them, or `tokens:FILE`.
 pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
     let typed = typed.trim();
     if let Some(file) = typed.strip_prefix("tokens:") {
@@ -611,7 +611,7 @@ pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
     let named = Reference::named(typed);
     ensure!(
         named.is_some(),
-        "--reference: expected {} or tokens:FILE, got `{typed}`",
+        "--reference: expected {}, several of these with + between them, or tokens:FILE, got `{typed}`",
         Reference::NAMED
             .map(|reference| reference.name())
             .join(", ")

@@ -136,7 +136,7 @@ fn audit_reference<T: Real, U: Real>(
 ) -> Found {
     let mut options = args.common.options(reference.clone());
     options.edges = KeepEdges::None;
-    let bar = output::progress(questions.len(), reference.name());
+    let bar = output::progress(questions.len(), &reference.name());
     let mut found = Found::default();
     for batch in questions.chunks(BATCH) {
         let items: Vec<Item<'_>> = batch

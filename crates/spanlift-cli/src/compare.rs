@@ -4,21 +4,20 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args as Group;
 
 use spanlift::ops::Real;
-use spanlift::{Explainer, Options};
+use spanlift::{Explainer, Options, Scored};
 use spanlift_squad::Question;
 use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::Table;
 use spanlift_study::bootstrap::Bootstrap;
-use spanlift_study::faithfulness::measure::Scored;
 use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row, Sanity, Step, Summary};
 
 use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
 use crate::data;
-use crate::method::{MethodArg, SettingArgs};
+use crate::method::{RuledArg, SettingArgs};
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
 use crate::study::args::FormatArg;
@@ -33,9 +32,10 @@ pub(crate) struct CompareArgs {
     /// The comparison's folder: compare.json, and the rows as Parquet in parts/. The same command goes on where it stopped
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Methods, with commas between them (default: all)
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "METHODS")]
-    pub(crate) methods: Vec<MethodArg>,
+    /// Methods, with commas between them, as `explain --method` names them (default: all); of deeplift and deep-shap also under
+    /// other rules than --rule, as deeplift:softmax-path
+    #[arg(long, value_delimiter = ',', value_name = "METHODS")]
+    pub(crate) methods: Vec<RuledArg>,
     /// Only the first N questions
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "sample")]
     pub(crate) limit: Option<usize>,
@@ -45,7 +45,7 @@ pub(crate) struct CompareArgs {
     /// Only these chunks of four questions, from A up to but without B, counted from 0
     #[arg(long, value_name = "A..B", value_parser = range)]
     pub(crate) chunks: Option<Range<usize>>,
-    /// What to compare the input with: mask, pad, unk, zero, mean, passage or question
+    /// What to compare the input with: mask, pad, unk, zero, mean, passage, question, or several averaged (mask+zero)
     #[arg(long, default_value = "mask")]
     pub(crate) reference: String,
     /// How often passages are resampled for an interval
@@ -88,13 +88,22 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
 impl CompareArgs {
     fn methods(&self, options: &Options) -> anyhow::Result<Vec<Scored>> {
         if self.methods.is_empty() {
-            return Ok(self.settings.all(options.preset));
+            return Ok(self.settings.all(options));
         }
-        let repeated =
-            (1..self.methods.len()).find(|&i| self.methods[..i].contains(&self.methods[i]));
-        ensure!(repeated.is_none(), "--methods: expected each method once");
-        let of = |&method: &MethodArg| self.settings.of(method, options.preset);
-        Ok(self.methods.iter().map(of).collect())
+        let of = |method: &RuledArg| method.scored(&self.settings, options);
+        let methods: Vec<Scored> = self.methods.iter().map(of).collect();
+        let named = |scored: &Scored| scored.options(options).method();
+        let repeated = (1..methods.len()).find(|&i| {
+            methods[..i]
+                .iter()
+                .any(|one| named(one) == named(&methods[i]))
+        });
+        if let Some(i) = repeated {
+            let method = named(&methods[i]);
+            let (label, rule) = (method.label(), &method.rule);
+            bail!("--methods: expected each once, got `{label}` under `{rule}` twice");
+        }
+        Ok(methods)
     }
 }
 

@@ -108,8 +108,8 @@ fn explain<T: Real>(args: &ExplainArgs, texts: &Texts) -> anyhow::Result<Outcome
     };
     options.attention = args.attention.is_some();
     if !args.method.compare {
-        let method = args.method.method;
-        (options.method, options.preset) = args.method.settings.of(method, options.preset);
+        let scored = args.method.settings.of(args.method.method, &options);
+        options = scored.options(&options);
     }
     let item = Item {
         question: &texts.question,

@@ -1,16 +1,20 @@
 //! `--method` and what belongs to it.
 
+use std::str::FromStr;
+
 use anyhow::ensure;
 use clap::{Args as Group, ValueEnum};
 
+use spanlift::attribute::Reference;
 use spanlift::attribute::rules::{GRADIENT, LRP, Preset};
 use spanlift::methods::Method;
 use spanlift::methods::attention::Flow;
 use spanlift::methods::integrated::{BOUND, LAST, Nodes, Path, Steps};
 use spanlift::methods::occlusion::Unit;
+use spanlift::{Options, Scored};
 use spanlift_explanation::Scope;
 
-use crate::args::ExplainArgs;
+use crate::args::{ExplainArgs, RuleArg};
 
 /// How the scores are made.
 #[derive(Debug, Group)]
@@ -46,6 +50,8 @@ pub(crate) struct SettingArgs {
 pub(crate) enum MethodArg {
     /// Exactly complete, from one walk back
     Deeplift,
+    /// Its mean over several references: those of --reference A+B, or else mask, pad, unk, zero and mean
+    DeepShap,
     /// The gradient times the difference to the reference
     GradientXInput,
     /// The gradient along the path from the reference
@@ -60,6 +66,13 @@ pub(crate) enum MethodArg {
     Rollout,
     /// Noise: the floor
     Random,
+}
+
+impl MethodArg {
+    /// Whether it walks by DeepLIFT's rules.
+    fn ruled(self) -> bool {
+        matches!(self, Self::Deeplift | Self::DeepShap)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -96,15 +109,25 @@ fn unit(text: &str) -> Result<Unit, String> {
 }
 
 impl SettingArgs {
-    /// The method, and the rules of its walk; `preset` is DeepLIFT's.
-    pub(crate) fn of(&self, method: MethodArg, preset: Preset) -> (Method, Preset) {
+    /// What a method is; rules and references are DeepLIFT's.
+    pub(crate) fn of(&self, method: MethodArg, options: &Options) -> Scored {
+        let (scores, preset) = self.rules(method, options.preset);
+        let several = options.reference.count() > 1;
+        Scored {
+            method: scores,
+            preset,
+            reference: (method == MethodArg::DeepShap && !several).then(Reference::all_words),
+        }
+    }
+
+    fn rules(&self, method: MethodArg, preset: Preset) -> (Method, Preset) {
         let nodes = match self.nodes {
             NodesArg::GaussLegendre => Nodes::GaussLegendre,
             NodesArg::Riemann => Nodes::Riemann,
         };
         let steps = self.steps;
         match method {
-            MethodArg::Deeplift => (Method::Walk, preset),
+            MethodArg::Deeplift | MethodArg::DeepShap => (Method::Walk, preset),
             MethodArg::GradientXInput => (Method::Walk, GRADIENT),
             MethodArg::Lrp => (Method::Walk, LRP),
             MethodArg::IntegratedGradients => {
@@ -117,11 +140,59 @@ impl SettingArgs {
         }
     }
 
-    /// Every method, in the order of `--help`.
-    pub(crate) fn all(&self, preset: Preset) -> Vec<(Method, Preset)> {
+    /// Every method, in the order of `--help`; where the reference is several already, DeepLIFT is DeepSHAP.
+    pub(crate) fn all(&self, options: &Options) -> Vec<Scored> {
+        let several = options.reference.count() > 1;
         let all = MethodArg::value_variants().iter();
-        all.map(|&method| self.of(method, preset)).collect()
+        all.filter(|method| !(several && **method == MethodArg::DeepShap))
+            .map(|&method| self.of(method, options))
+            .collect()
     }
+}
+
+/// A method of a comparison: DeepLIFT may have rules of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RuledArg {
+    method: MethodArg,
+    rule: Option<RuleArg>,
+}
+
+impl RuledArg {
+    /// What it is.
+    pub(crate) fn scored(self, settings: &SettingArgs, options: &Options) -> Scored {
+        let preset = self.rule.map_or(options.preset, RuleArg::preset);
+        let options = Options {
+            preset,
+            ..options.clone()
+        };
+        settings.of(self.method, &options)
+    }
+}
+
+impl FromStr for RuledArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (method, rule) = match text.split_once(':') {
+            Some((method, rule)) => (method, Some(rule)),
+            None => (text, None),
+        };
+        let method = value::<MethodArg>(method)?;
+        let rule = rule.map(value::<RuleArg>).transpose()?;
+        if rule.is_some() && !method.ruled() {
+            return Err("expected a rule of deeplift or deep-shap alone".to_owned());
+        }
+        Ok(Self { method, rule })
+    }
+}
+
+/// One of an enumeration's values.
+fn value<E: ValueEnum>(text: &str) -> Result<E, String> {
+    E::from_str(text, false).map_err(|_| {
+        let names = E::value_variants().iter().filter_map(E::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+        format!("expected one of {}, got `{text}`", names.join(", "))
+    })
 }
 
 /// Refuses, before the work, what the method cannot give.
@@ -130,20 +201,20 @@ pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
     let typed = method.to_possible_value();
     let name = typed.as_ref().map_or("", |typed| typed.get_name());
     let preset = args.common.rule.preset();
-    let (scores, rules) = args.method.settings.of(method, preset);
-    if method != MethodArg::Deeplift {
+    let (scores, rules) = args.method.settings.rules(method, preset);
+    if !method.ruled() {
         ensure!(
             !args.all_windows,
-            "--all-windows: expected --method deeplift, got `{name}`"
+            "--all-windows: expected --method deeplift or deep-shap, got `{name}`"
         );
         ensure!(
             preset == spanlift::attribute::rules::RESCALE,
-            "--rule: it is a rule of --method deeplift, got `{name}`"
+            "--rule: it is a rule of --method deeplift or deep-shap, got `{name}`"
         );
     }
     ensure!(
         args.edges.is_none() || scores == Method::Walk && rules != LRP,
-        "--edges: expected --method deeplift or gradient-x-input, got `{name}`, which has no edge scores"
+        "--edges: expected --method deeplift, deep-shap or gradient-x-input, got `{name}`, which has no edge scores"
     );
     ensure!(
         args.pictures.figures.is_none() || scores.scope() != Scope::Words,

@@ -32,7 +32,7 @@ pub(crate) fn run<T: Real>(
     options: &Options,
     gold: Option<&[String]>,
 ) -> anyhow::Result<Outcome> {
-    let methods = args.method.settings.all(options.preset);
+    let methods = args.method.settings.all(options);
     let found = explainer
         .compare(item, &methods, options, &mut output::watch_windows())
         .with_context(|| args.source())?;

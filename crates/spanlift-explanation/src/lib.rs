@@ -115,8 +115,8 @@ pub struct Method {
     pub name: String,
     /// Which form of the method: for `deeplift` `rescale`, `reveal-cancel`, or one of [`WITHOUT_PROMISE`].
     pub rule: String,
-    /// What the input was compared with: `mask`, `pad`, `unk`, `zero`, `mean`, `passage`, `question`, `tokens`; `none` where
-    /// the method compares with nothing, and [`Target::reference_value`] is 0.
+    /// What the input was compared with: `mask`, `pad`, `unk`, `zero`, `mean`, `passage`, `question`, `tokens`, or
+    /// several with + between them; `none` where the method compares with nothing, and [`Target::reference_value`] is 0.
     pub reference: String,
     /// How many references were averaged; 0 for `none`.
     pub references: usize,
@@ -132,6 +132,18 @@ pub struct Method {
     /// What has scores.
     #[serde(default)]
     pub scope: Scope,
+}
+
+impl Method {
+    /// What the field calls it: its name, or `deep-shap` for DeepLIFT against several references.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        if self.name == "deeplift" && self.references > 1 {
+            "deep-shap"
+        } else {
+            &self.name
+        }
+    }
 }
 
 fn yes() -> bool {

@@ -10,17 +10,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use spanlift::attribute::Reference;
-use spanlift::attribute::rules::{GRADIENT, RESCALE};
+use spanlift::attribute::rules::{GRADIENT, Preset, RESCALE};
 use spanlift::checkpoint::Source;
 use spanlift::methods::Method;
 use spanlift::methods::occlusion::Unit;
 use spanlift::removal::Removal;
-use spanlift::{AnswerChoice, Explainer, Item, Options};
+use spanlift::{AnswerChoice, Explainer, Item, Options, Scored};
 use spanlift_explanation::{Part, words};
 use spanlift_squad::Question;
 use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::StudyError;
-use spanlift_study::faithfulness::measure::{CURVE, ERASED, Measurement, Scored, measure};
+use spanlift_study::faithfulness::measure::{CURVE, ERASED, Measurement, measure};
 use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row};
 
 const QUESTION: &str = "who moved the bridge ?";
@@ -28,11 +28,19 @@ const PASSAGE: &str =
     "the mayor moved the old bridges to the harbour . the keeper painted the tower .";
 
 const METHODS: [Scored; 4] = [
-    (Method::Walk, RESCALE),
-    (Method::Walk, GRADIENT),
-    (Method::Occlusion(Unit::Word), RESCALE),
-    (Method::Random(0), RESCALE),
+    scored(Method::Walk, RESCALE),
+    scored(Method::Walk, GRADIENT),
+    scored(Method::Occlusion(Unit::Word), RESCALE),
+    scored(Method::Random(0), RESCALE),
 ];
+
+const fn scored(method: Method, preset: Preset) -> Scored {
+    Scored {
+        method,
+        preset,
+        reference: None,
+    }
+}
 
 fn explainer() -> Explainer<f64> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanlift/tests/oracle/two-layers");

@@ -56,6 +56,6 @@ pub mod ops;
 pub mod removal;
 
 pub use explain::{
-    AnswerChoice, Answers, ExplainError, Explained, Explainer, Item, Options, Place,
+    AnswerChoice, Answers, ExplainError, Explained, Explainer, Item, Options, Place, Scored,
     WindowExplanations,
 };

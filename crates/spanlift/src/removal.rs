@@ -143,7 +143,7 @@ impl<'a> Input<'a> {
             Removal::Mask => {
                 let mask = explainer.checkpoint().vocabulary.mask;
                 let none = ReferenceError::NoToken {
-                    reference: "removal",
+                    reference: "removal".to_owned(),
                     token: "[MASK]",
                 };
                 Some(mask.ok_or(none)?)

@@ -109,6 +109,20 @@ fn several_references_are_averaged() {
         ..Options::default()
     });
     let both = with(vec![filled(4), filled(1)]);
+    let named = explanation(&Options {
+        reference: Reference::named("mask+unk").unwrap(),
+        ..Options::default()
+    });
+    assert_eq!(named.layers, both.layers);
+    assert_eq!(
+        (named.method.references, named.method.reference.as_str()),
+        (2, "mask+unk")
+    );
+    assert_eq!(named.method.label(), "deep-shap");
+    assert_eq!(mask.method.label(), "deeplift");
+    for wrong in ["mask+mask", "mask+", "+", "mask+tokens"] {
+        assert_eq!(Reference::named(wrong), None, "{wrong}");
+    }
     assert_eq!(
         (both.method.references, both.method.reference.as_str()),
         (2, "tokens")

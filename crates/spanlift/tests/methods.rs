@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use spanlift::attribute::rules::{GRADIENT, LRP, REVEAL_CANCEL};
+use spanlift::attribute::rules::{GRADIENT, LRP, RESCALE, REVEAL_CANCEL};
 use spanlift::attribute::{KeepEdges, Reference, Target};
 use spanlift::checkpoint::Source;
 use spanlift::methods::attention::Flow;
@@ -20,7 +20,7 @@ use spanlift::methods::occlusion::Unit;
 use spanlift::methods::{Method, Passes};
 use spanlift::model::{Encoder, Layout, Linear, Norm, Projections, logits};
 use spanlift::ops::{Matrix, embedding};
-use spanlift::{Explained, Explainer, Item, Options};
+use spanlift::{Explained, Explainer, Item, Options, Scored};
 use spanlift_explanation::{Explanation, Scope, TargetKind, words};
 
 const QUESTION: &str = "who moved the bridge ?";
@@ -503,7 +503,20 @@ fn a_batch_changes_nothing() {
 #[test]
 fn a_comparison_is_each_method_alone() {
     let explainer = explainer("two-layers");
-    let methods: Vec<_> = all().iter().map(|o| (o.method, o.preset)).collect();
+    let shared = |o: &Options| Scored {
+        method: o.method,
+        preset: o.preset,
+        reference: None,
+    };
+    let mut methods: Vec<_> = all().iter().map(shared).collect();
+    // Last, so that one with references of its own must not be left to the next, and first, so that they are not taken for all.
+    let own = Scored {
+        method: Method::Walk,
+        preset: RESCALE,
+        reference: Some(Reference::all_words()),
+    };
+    methods.insert(0, own.clone());
+    methods.push(own);
     let item = Item {
         question: QUESTION,
         passage: PASSAGE,
@@ -516,12 +529,8 @@ fn a_comparison_is_each_method_alone() {
             .compare(item, &methods, &options, &mut |_, _| ())
             .unwrap();
         assert_eq!(found.len(), methods.len());
-        for ((got, _), &(method, preset)) in found.iter().zip(&methods) {
-            let options = Options {
-                method,
-                preset,
-                ..options.clone()
-            };
+        for ((got, _), scored) in found.iter().zip(&methods) {
+            let options = scored.options(&options);
             let alone = explainer.explain(QUESTION, PASSAGE, &options).unwrap();
             assert_eq!(got.explanation, alone.explanation);
             assert_eq!(got.passes, alone.passes);

@@ -48,7 +48,7 @@ const GROUPINGS: Readonly<Record<string, string>> = {
   answered: "answer given or not",
   answerable: "answerable or not",
   right: "right or wrong",
-  "answer-right": "right or wrong, of those answered",
+  "answer-right": "answer right or wrong",
   article: "article",
   length: "length of the passage",
   digits: "density of digits",

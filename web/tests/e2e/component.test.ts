@@ -53,6 +53,17 @@ describe("the page", () => {
     expect(await page.locator("header").innerText()).not.toContain("hold");
   });
 
+  test("warns of nothing where the method promises no sums, and says so", async () => {
+    const method = { ...harbour.method, rule: "sigma-fixed", complete: false };
+    const page = await open({ ...harbour, method, completeness: { bound: 1e-4, worst: 0.031, cut: "mlp 3", holds: false } });
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await page.locator("header").innerText()).toMatch(/no sums promised, worst error 0\.031 at mlp 3/);
+    await page.getByText("Method, and how to read this").click();
+    const text = await page.locator("details").filter({ hasText: "Method, and how" }).innerText();
+    expect(text).toContain("the method promises no sums");
+    expect(text).not.toContain("add up to it.");
+  });
+
   test("shows every word in the colour of its score", async () => {
     const page = await open(harbour, { attributes: 'scale="layer"' });
     await choose(page, "wordpieces");

@@ -139,6 +139,43 @@ fn scores_are_held_against_re_initialised_models_and_other_references() {
 }
 
 #[test]
+fn rules_and_several_references_are_methods_of_their_own() {
+    let desk = Desk::new();
+    let methods = "deeplift,deeplift:softmax-path,deeplift:sigma-fixed,deep-shap";
+    let more = ["--methods", methods, "--limit", "2", "--format", "json"];
+    desk.run(&args(&more)).succeeded();
+    let table: Value =
+        serde_json::from_slice(&desk.read("compared/tables/faithfulness.json")).unwrap();
+    let of = |metric: &str| -> Vec<(String, f64)> {
+        let rows = table["rows"].as_array().unwrap().iter();
+        rows.filter(|row| row["metric"] == metric && row["grouping"] == "all")
+            .map(|row| {
+                let method = row["method"].as_str().unwrap().to_owned();
+                (method, row["mean"].as_f64().unwrap())
+            })
+            .collect()
+    };
+    let completeness = of("completeness");
+    let names: Vec<&str> = completeness.iter().map(|(name, _)| &**name).collect();
+    let expected = [
+        "deeplift rescale",
+        "deeplift softmax-path",
+        "deeplift sigma-fixed",
+        "deep-shap",
+    ];
+    assert_eq!(names, expected);
+    // Each has its own rules: the complete ones add up, the others do not.
+    let errors: Vec<f64> = completeness.iter().map(|(_, error)| *error).collect();
+    assert!(
+        errors[0] < 1e-5 && errors[3] < 1e-5 && errors[2] > 1e-3,
+        "{errors:?}"
+    );
+    // A walk for each of five references, the input's pass shared by all.
+    let passes = of("backward").iter().map(|(_, n)| *n).collect::<Vec<_>>();
+    assert_eq!(passes, [1.0, 1.0, 1.0, 5.0]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let desk = Desk::new();
     desk.run(&args(&["--methods", "random", "--limit", "1"]))
@@ -146,9 +183,23 @@ fn what_cannot_be_compared_is_said() {
     for (more, words) in [
         (
             &["--methods", "random,random"][..],
-            "--methods: expected each method once",
+            "--methods: expected each once, got `random` under `uniform` twice",
         ),
-        (&["--methods", "magic"], "'magic'"),
+        (
+            &["--methods", "deeplift,deeplift:rescale"],
+            "--methods: expected each once, got `deeplift` under `rescale` twice",
+        ),
+        // Of several references the mean is DeepSHAP already.
+        (
+            &["--methods", "deeplift,deep-shap", "--reference", "mask+pad"],
+            "--methods: expected each once, got `deep-shap` under `rescale` twice",
+        ),
+        (&["--methods", "magic"], "random, got `magic`"),
+        (&["--methods", "deeplift:magic"], "sigma-fixed, got `magic`"),
+        (
+            &["--methods", "lrp:rescale"],
+            "expected a rule of deeplift or deep-shap alone",
+        ),
         (
             &["--methods", "random", "--limit", "2"],
             "is of another comparison",

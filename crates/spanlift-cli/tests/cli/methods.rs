@@ -5,8 +5,9 @@ use spanlift_explanation::{Comparison, Explanation, Scope};
 
 use crate::desk::{Desk, QUESTION};
 
-const METHODS: [(&str, Scope); 8] = [
+const METHODS: [(&str, Scope); 9] = [
     ("deeplift", Scope::All),
+    ("deep-shap", Scope::All),
     ("gradient-x-input", Scope::All),
     ("integrated-gradients", Scope::All),
     ("lrp", Scope::All),
@@ -26,17 +27,15 @@ fn every_method_explains_and_is_drawn() {
         let found = Explanation::from_json(&String::from_utf8(desk.read("x.json")).unwrap());
         let found = found.unwrap();
         found.check_sums().unwrap();
-        assert_eq!(
-            (found.method.name.as_str(), found.method.scope),
-            (method, scope)
-        );
-        assert_eq!(found.method.complete, method == "deeplift");
+        assert_eq!((found.method.label(), found.method.scope), (method, scope));
+        let name = &found.method.name;
+        assert_eq!(found.method.complete, name == "deeplift");
         assert!(
-            ran.stdout.contains(&format!("method     {method}")),
+            ran.stdout.contains(&format!("method     {name}")),
             "{}",
             ran.stdout
         );
-        let promised = !ran.stdout.contains(&format!("not promised by {method}"));
+        let promised = !ran.stdout.contains(&format!("not promised by {name}"));
         assert_eq!(promised, found.completeness.holds, "{}", ran.stdout);
         assert!(!ran.stderr.contains("WARNING"), "{}", ran.stderr);
         let again = desk.run(&["render", "x.json"]).succeeded();
@@ -128,18 +127,19 @@ fn a_comparison_has_a_column_for_every_method() {
     let names: Vec<&str> = found
         .methods
         .iter()
-        .map(|compared| compared.explanation.method.name.as_str())
+        .map(|compared| compared.explanation.method.label())
         .collect();
     assert_eq!(names, METHODS.map(|(name, _)| name));
     let cost = |i: usize| (found.methods[i].forward, found.methods[i].backward);
     assert_eq!(
-        (cost(0), cost(1), cost(2), cost(3)),
-        ((2, 1), (2, 1), (10, 16), (1, 1))
+        (cost(0), cost(1), cost(2), cost(3), cost(4)),
+        ((2, 1), (6, 5), (2, 1), (10, 16), (1, 1))
     );
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].contains(QUESTION));
     for name in [
         "deeplift",
+        "deep-shap",
         "grad×in",
         "int.grad",
         "lrp",

@@ -65,7 +65,7 @@ pub(super) fn show(page: &mut Page, comparison: &Comparison, options: &TerminalO
 
 /// The method's name in short.
 fn name(explanation: &Explanation) -> String {
-    match explanation.method.name.as_str() {
+    match explanation.method.label() {
         "gradient-x-input" => "grad×in".to_owned(),
         "integrated-gradients" => "int.grad".to_owned(),
         other => label(other, NAME),

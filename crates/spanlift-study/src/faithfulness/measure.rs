@@ -21,11 +21,9 @@
 
 use std::ops::Range;
 
-use spanlift::attribute::rules::Preset;
-use spanlift::methods::Method;
 use spanlift::ops::Real;
 use spanlift::removal::{Removal, Worth};
-use spanlift::{ExplainError, Explained, Explainer, Item, Options};
+use spanlift::{ExplainError, Explained, Explainer, Item, Options, Scored};
 use spanlift_explanation::{Part, words};
 
 /// Per cent of the words that comprehensiveness and sufficiency take.
@@ -51,9 +49,6 @@ pub struct Measurement {
     /// The number.
     pub value: f64,
 }
-
-/// A method, and the rules of its walk.
-pub type Scored = (Method, Preset);
 
 /// What is compared of one question: the words that are ranked, and each method's scores of them.
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spanlift::ops::Real;
-use spanlift::{Explainer, Item, Options};
+use spanlift::{Explainer, Item, Options, Scored};
 use spanlift_explanation::{Answer, Method};
 use spanlift_squad::{Question, QuestionKind, score};
 use spanlift_store::{Keep, Plan, write_whole};
 
-use super::measure::{Scored, measure};
+use super::measure::measure;
 use super::rows::{self, Row, encode};
 use crate::StudyError;
 
@@ -41,16 +41,14 @@ pub struct Comparison {
 }
 
 /// Names that tell the methods apart: the method's, with its rule where two have the same.
-pub(crate) fn names(methods: &[Method]) -> Vec<String> {
+fn names(methods: &[Method]) -> Vec<String> {
     let name = |method: &Method| {
-        let alike = methods
-            .iter()
-            .filter(|other| other.name == method.name)
-            .count();
-        if alike > 1 {
-            format!("{} {}", method.name, method.rule)
+        let label = method.label();
+        let alike = methods.iter().filter(|other| other.label() == label);
+        if alike.count() > 1 {
+            format!("{label} {}", method.rule)
         } else {
-            method.name.clone()
+            label.to_owned()
         }
     };
     methods.iter().map(name).collect()
@@ -66,14 +64,7 @@ impl ComparisonPlan {
         methods: &[Scored],
         plan: impl FnOnce(Keep, usize) -> Plan,
     ) -> Self {
-        let of = |&(method, preset): &Scored| {
-            Options {
-                method,
-                preset,
-                ..options.clone()
-            }
-            .method()
-        };
+        let of = |scored: &Scored| scored.options(options).method();
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,

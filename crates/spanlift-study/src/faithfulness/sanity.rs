@@ -13,12 +13,12 @@ use std::path::PathBuf;
 use spanlift::attribute::{Reference, ReferenceError};
 use spanlift::checkpoint::{ModelPart, Parts, Randomise};
 use spanlift::ops::Real;
-use spanlift::{AnswerChoice, ExplainError, Explained, Explainer, Item, Options, Place};
+use spanlift::{AnswerChoice, ExplainError, Explained, Explainer, Item, Options, Place, Scored};
 use spanlift_squad::Question;
 use spanlift_store::write_whole;
 
 use super::agreement::spearman;
-use super::measure::{Ranked, Scored};
+use super::measure::Ranked;
 use super::rows::{self, Row, encode};
 use super::run::{Asked, Comparison};
 use crate::StudyError;
@@ -225,7 +225,7 @@ impl<'a> Sanity<'a> {
     }
 
     /// Explains them against other references; the file is there when this returns. A reference whose token the vocabulary
-    /// lacks is left out, and so is a method that compares with nothing.
+    /// lacks is left out, and so is a method that compares with nothing or has references of its own.
     ///
     /// # Errors
     ///
@@ -241,11 +241,13 @@ impl<'a> Sanity<'a> {
     ) -> Result<(), StudyError> {
         let plan = self.comparison.plan_of();
         let with_reference: Vec<usize> = (0..methods.len())
-            .filter(|&method| plan.methods[method].references > 0)
+            .filter(|&method| {
+                plan.methods[method].references > 0 && methods[method].reference.is_none()
+            })
             .collect();
         let some: Vec<Scored> = with_reference
             .iter()
-            .map(|&method| methods[method])
+            .map(|&method| methods[method].clone())
             .collect();
         let names = plan.names();
         let mut rows = Vec::new();
@@ -271,7 +273,7 @@ impl<'a> Sanity<'a> {
                 for (&method, after) in with_reference.iter().zip(&ranked.scores) {
                     let value = spearman(&original.ranked.scores[method], after);
                     let mut row = original.asked.row(&names[method], "reference", value);
-                    row.other = Some(name.to_owned());
+                    row.other = Some(name.clone().into_owned());
                     rows.push(row);
                 }
             }

@@ -1,5 +1,7 @@
 //! References: what the input is compared with; METHOD section 5.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use spanlift_explanation::Part;
@@ -28,6 +30,8 @@ pub enum Reference {
     Question,
     /// Ids given by the caller, one list a reference, each as long as the input; several are averaged (DeepSHAP).
     Tokens(Vec<Vec<u32>>),
+    /// Each of these: scores and Δt are their means (DeepSHAP).
+    Several(Vec<Self>),
 }
 
 /// Why a reference does not fit the model or the input.
@@ -39,7 +43,7 @@ pub enum ReferenceError {
     )]
     NoToken {
         /// The reference's name.
-        reference: &'static str,
+        reference: String,
         /// The token that is missing.
         token: &'static str,
     },
@@ -86,10 +90,22 @@ impl Reference {
         Self::Question,
     ];
 
-    /// Its name, as in METHOD section 5.
+    /// What DeepSHAP averages where nothing else is asked for: every reference that takes all words away.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
+    pub fn all_words() -> Self {
+        Self::Several(vec![
+            Self::Mask,
+            Self::Pad,
+            Self::Unk,
+            Self::Zero,
+            Self::Mean,
+        ])
+    }
+
+    /// Its name, as in METHOD section 5; of several, `mask+pad`.
+    #[must_use]
+    pub fn name(&self) -> Cow<'static, str> {
+        let name = match self {
             Self::Mask => "mask",
             Self::Pad => "pad",
             Self::Unk => "unk",
@@ -98,15 +114,24 @@ impl Reference {
             Self::Passage => "passage",
             Self::Question => "question",
             Self::Tokens(_) => "tokens",
-        }
+            Self::Several(several) => {
+                let names: Vec<_> = several.iter().map(Self::name).collect();
+                return names.join("+").into();
+            }
+        };
+        name.into()
     }
 
-    /// The reference of this name; `tokens` has none, since it needs its ids.
+    /// The reference of this name; `tokens` has none, since it needs its ids. Of several, each may be named once.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMED
-            .into_iter()
-            .find(|reference| reference.name() == name)
+        let one = |name: &str| Self::NAMED.into_iter().find(|one| one.name() == name);
+        if !name.contains('+') {
+            return one(name);
+        }
+        let several: Vec<Self> = name.split('+').map(one).collect::<Option<_>>()?;
+        let repeated = (1..several.len()).any(|i| several[..i].contains(&several[i]));
+        (!repeated).then_some(Self::Several(several))
     }
 
     /// How many references it stands for.
@@ -114,6 +139,7 @@ impl Reference {
     pub fn count(&self) -> usize {
         match self {
             Self::Tokens(lists) => lists.len(),
+            Self::Several(several) => several.iter().map(Self::count).sum(),
             _ => 1,
         }
     }
@@ -132,7 +158,7 @@ impl Reference {
     ) -> Result<Matrix<T>, ReferenceError> {
         let token = |id: Option<u32>, token| {
             id.ok_or(ReferenceError::NoToken {
-                reference: self.name(),
+                reference: self.name().into_owned(),
                 token,
             })
         };
@@ -165,6 +191,16 @@ impl Reference {
                     }
                 }
                 words
+            }
+            Self::Several(several) => {
+                let mut r = r;
+                for one in several {
+                    if r < one.count() {
+                        return one.words(r, encoder, vocabulary, input);
+                    }
+                    r -= one.count();
+                }
+                return Err(ReferenceError::NoList);
             }
             Self::Tokens(lists) => {
                 let ids = lists.get(r).ok_or(ReferenceError::NoList)?;

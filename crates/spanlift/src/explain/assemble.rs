@@ -136,12 +136,12 @@ impl Options {
         let (reference, references) = if method.compares(preset) {
             (self.reference.name(), self.reference.count())
         } else {
-            ("none", 0)
+            ("none".into(), 0)
         };
         Method {
             name: method.name(preset).to_owned(),
             rule: method.rule(preset).to_owned(),
-            reference: reference.to_owned(),
+            reference: reference.into_owned(),
             references,
             rules: method.rules(preset),
             settings: BTreeMap::new(),

@@ -3,14 +3,43 @@
 use std::time::{Duration, Instant};
 
 use super::{ExplainError, Explained, Explainer, Item, Options};
+use crate::attribute::Reference;
 use crate::attribute::rules::{Preset, RESCALE};
 use crate::methods::Method;
 use crate::ops::Real;
 
+/// One of the ways to score that are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// How the scores are made.
+    pub method: Method,
+    /// The rules of the walk, for [`Method::Walk`].
+    pub preset: Preset,
+    /// What the input is compared with, where not with the reference that all share.
+    pub reference: Option<Reference>,
+}
+
+impl Scored {
+    /// These options, but for what it has of its own.
+    #[must_use]
+    pub fn options(&self, options: &Options) -> Options {
+        Options {
+            method: self.method,
+            preset: self.preset,
+            reference: self
+                .reference
+                .as_ref()
+                .unwrap_or(&options.reference)
+                .clone(),
+            ..options.clone()
+        }
+    }
+}
+
 impl<T: Real> Explainer<T> {
     /// Explains one question by each of these methods, as [`explain`](Self::explain) does, and says how long each took. The passage is
-    /// encoded and its answer found once, outside the time; the first method is run once more before it is timed, so that none
-    /// pays for memory that the others find warm.
+    /// encoded, its answer found and the references made once, outside the time; the first method is run once more before it is timed,
+    /// so that none pays for memory that the others find warm.
     ///
     /// # Errors
     ///
@@ -18,31 +47,39 @@ impl<T: Real> Explainer<T> {
     pub fn compare(
         &self,
         item: Item<'_>,
-        methods: &[(Method, Preset)],
+        methods: &[Scored],
         options: &Options,
         watch: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<(Explained<T>, Duration)>, ExplainError> {
-        let of = |method, preset| Options {
-            method,
-            preset,
+        // With references, which some of the methods need.
+        let walk = Options {
+            method: Method::Walk,
+            preset: RESCALE,
             ..options.clone()
         };
-        // With references, which some of the methods need.
-        let ready = self.prepare(0, item, &of(Method::Walk, RESCALE), watch)?;
-        // A pack of one has one result.
-        let run = |options| {
-            self.explain_pack(vec![ready.clone()], &options)
-                .swap_remove(0)
-                .1
-        };
-        if let Some(&(method, preset)) = methods.first() {
-            run(of(method, preset))?;
-        }
-        let timed = |&(method, preset): &(Method, Preset)| {
+        let shared = self.prepare(0, item, &walk, watch)?;
+        let mut warm = false;
+        let mut timed = |scored: &Scored| {
+            let options = scored.options(options);
+            let mut ready = shared.clone();
+            if scored.reference.is_some() {
+                ready.references.clear();
+                self.add_references(&mut ready, &options)?;
+            }
+            // A pack of one has one result.
+            let run = || {
+                self.explain_pack(vec![ready.clone()], &options)
+                    .swap_remove(0)
+                    .1
+            };
+            if !warm {
+                run()?;
+                warm = true;
+            }
             let begun = Instant::now();
-            let explained = run(of(method, preset))?;
+            let explained = run()?;
             Ok((explained, begun.elapsed()))
         };
-        methods.iter().map(timed).collect()
+        methods.iter().map(&mut timed).collect()
     }
 }

@@ -23,6 +23,7 @@ use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::{assemble, model_info};
 use choice::{Choice, check_texts, choose, empty};
+pub use compare::Scored;
 pub use error::ExplainError;
 pub use given::{AnswerChoice, Place};
 pub use windows::WindowExplanations;
