@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 /** Each file, the mode that builds it, and the most bytes that it may have after gzip. */
 const FILES = [
   { name: "spanlift-explanation.js", mode: "production", limit: 60_000 },
-  { name: "spanlift-study.js", mode: "study", limit: 80_000 },
+  { name: "spanlift-study.js", mode: "study", limit: 90_000 },
 ];
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "spanlift-web-check-"));

@@ -13,7 +13,9 @@ use spanlift_squad::Question;
 use spanlift_store::{Asked, Data, Plan, Selection};
 use spanlift_study::Table;
 use spanlift_study::bootstrap::Bootstrap;
-use spanlift_study::faithfulness::{Comparison, ComparisonPlan, Row, Sanity, Step, Summary};
+use spanlift_study::faithfulness::{
+    self, Comparison, ComparisonPlan, PageData, Row, Sanity, Step, Summary,
+};
 
 use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
 use crate::data;
@@ -58,6 +60,9 @@ pub(crate) struct CompareArgs {
     /// Write the tables as files of this format into DIR/tables
     #[arg(long, value_enum)]
     pub(crate) format: Option<FormatArg>,
+    /// Write a page: curves, methods against metrics, agreement, a few questions under every method
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) page: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
@@ -68,6 +73,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let reference = reference(&args.reference)?;
     let options = args.common.options(reference);
     output::check_folder("--out", &args.out)?;
+    if let Some(page) = &args.page {
+        output::check_targets(&[("--page", page)], &[])?;
+    }
     let (all, bad_records) = data::questions(&args.data, false)?;
     let of = all.len();
     let selection = Selection {
@@ -170,23 +178,44 @@ fn compare<T: Real>(
         resamples: args.resamples,
         seed: 0,
     };
-    let faithfulness = summary.faithfulness(bootstrap);
+    let measured = summary.faithfulness(bootstrap);
     let agreement = summary.agreement(bootstrap);
     let sanity = summary.sanity(bootstrap);
+    // Many tests, for files alone.
+    let files = args.format.is_some() || args.page.is_some();
+    let pairs = files.then(|| summary.pairs(bootstrap));
+    let mut tables = vec![&measured, &agreement, &sanity];
+    tables.extend(&pairs);
     if let Some(format) = args.format {
-        let tables = [
-            &summary.rows(),
-            &faithfulness,
-            &agreement,
-            &summary.pairs(bootstrap),
-            &sanity,
-        ];
+        let rows = summary.rows();
+        let tables = [&[&rows], &tables[..]].concat();
         let folder = args.out.join("tables");
         output::check_folder("--out", &folder)?;
         write_all(format.format(), &folder, &tables)?;
     }
+    if let Some(file) = &args.page {
+        let ids = faithfulness::chosen(&rows);
+        let bar = output::progress(ids.len(), "examples");
+        let done = || bar.inc(1);
+        let examples = comparison
+            .examples(&ids, questions, &explainer, &methods, options, done)
+            .context("--page")?;
+        bar.finish_and_clear();
+        let chosen = [
+            ("resamples", args.resamples.to_string()),
+            ("seed", args.settings.seed.to_string()),
+        ];
+        let page = faithfulness::page(&PageData {
+            plan: comparison.plan_of(),
+            questions: summary.questions(),
+            options: &chosen,
+            tables: &tables,
+            examples: &examples,
+        })?;
+        output::write_whole("--page", file, page.as_bytes())?;
+    }
     let names = comparison.plan_of().names();
-    let shown = [&faithfulness, &agreement, &sanity];
+    let shown = [&measured, &agreement, &sanity];
     output::print(&text(args, summary.questions(), &names, shown))?;
     Ok(Outcome::Done)
 }
@@ -292,10 +321,7 @@ fn text(
             ];
             mean(faithfulness, &wanted)
         };
-        let mut row = vec![
-            (*shown).to_owned(),
-            spanlift_study::faithfulness::better(metric).to_owned(),
-        ];
+        let mut row = vec![(*shown).to_owned(), faithfulness::better(metric).to_owned()];
         row.extend(names.iter().map(of));
         row
     });

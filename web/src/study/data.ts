@@ -140,34 +140,46 @@ export function truth(value: Value): boolean | null {
   return value === null ? null : typeof value === "string" ? value === "yes" || value === "true" : Number(value) > 0;
 }
 
-/** The data, or an error that names the field. */
-export function parse(text: string): Data {
+/** The JSON of a page, or an error that says that it is none. */
+export function parse(text: string): Record<string, unknown> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
     throw new Error(`the report's data is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return read(json);
+  return record(json, "the data");
 }
 
+/** The head that both kinds of page have: format and version, and facts with these numbers. */
+export function head(root: Record<string, unknown>, format: string, version: number): Record<string, unknown> {
+  if (root["format"] !== format) throw new Error(`format: expected ${format}, got ${String(root["format"])}`);
+  if (root["version"] !== version) throw new Error(`version: expected ${version}, got ${String(root["version"])}`);
+  const facts = record(root["facts"], "facts");
+  for (const name of ["layers", "heads", "questions"]) if (typeof facts[name] !== "number") throw new Error(`facts.${name}: expected a number`);
+  return facts;
+}
+
+/** A list, or an error that names it. */
+export function listOf(root: Record<string, unknown>, name: string): unknown[] {
+  if (!Array.isArray(root[name])) throw new Error(`${name}: expected a list`);
+  return root[name];
+}
+
+export function tablesOf(root: Record<string, unknown>): Table[] {
+  return listOf(root, "tables").map((table, i) => tableOf(record(table, `tables[${i}]`)));
+}
+
+/** The data, or an error that names the field. */
 export function read(json: unknown): Data {
   const root = record(json, "the data");
-  if (root["format"] !== FORMAT) throw new Error(`format: expected ${FORMAT}, got ${String(root["format"])}`);
-  if (root["version"] !== VERSION) throw new Error(`version: expected ${VERSION}, got ${String(root["version"])}`);
-  const facts = root["facts"] as Facts;
-  record(facts, "facts");
-  const counts = ["layers", "heads", "questions"] as const;
-  for (const name of counts) if (typeof facts[name] !== "number") throw new Error(`facts.${name}: expected a number`);
-  const list = (name: string): unknown[] => {
-    if (!Array.isArray(root[name])) throw new Error(`${name}: expected a list`);
-    return root[name];
-  };
+  const facts = head(root, FORMAT, VERSION) as unknown as Facts;
+  const list = (name: string) => listOf(root, name);
   const maps = list("maps") as Packed[];
   const missing = list("missing") as { table: string; how: string }[];
   return {
     facts,
-    tables: list("tables").map((table, i) => tableOf(record(table, `tables[${i}]`))),
+    tables: tablesOf(root),
     missing: new Map(missing.map(({ table, how }) => [table, how])),
     roles: list("roles") as string[],
     titles: list("titles") as string[],

@@ -46,6 +46,13 @@ export function top(lines: readonly Line[]): number {
   return most;
 }
 
+/** The smallest value of a line with its interval; at most 0. */
+export function bottom(lines: readonly Line[]): number {
+  let least = 0;
+  for (const line of lines) for (const { mean, low } of line.points) least = Math.min(least, mean ?? 0, line.kind === "faint" ? 0 : (low ?? 0));
+  return least;
+}
+
 /** The number of questions of a group. */
 export function questionsOf(table: Table, grouping: string, group: string): number {
   return table.where({ grouping, group }).reduce((most, row) => Math.max(most, table.number(row, "questions") ?? 0), 0);

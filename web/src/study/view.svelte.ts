@@ -1,5 +1,5 @@
 /**
- * What is being looked at in a study: the page's colours, and the question that is open.
+ * What is being looked at: the page's colours, and of a study the question that is open.
  */
 
 import { MediaQuery } from "svelte/reactivity";
@@ -14,30 +14,18 @@ export interface Options {
   theme: "auto" | Theme;
 }
 
-export class View {
-  readonly data: Data;
-  /** `1`..`L`, `output`. */
-  readonly cuts: readonly string[];
+/** The colours of a page. */
+export class Look {
   readonly #options: () => Options;
   readonly #prefersDark = new MediaQuery("(prefers-color-scheme: dark)");
   readonly #print = new MediaQuery("print");
-  /** The row of each question in the table of questions. */
-  readonly #rows = new Map<string, number>();
 
-  constructor(data: Data, options: () => Options) {
-    this.data = data;
+  constructor(options: () => Options) {
     this.#options = options;
-    this.cuts = cutNames(data.facts.layers);
-    this.table("questions")
-      ?.column("id")
-      ?.values.forEach((id, row) => this.#rows.set(String(id), row));
   }
 
   palette: Palette = $derived.by(() => this.#options().palette);
   printing = $state(false);
-  /** The question whose map is open. */
-  opened: string | null = $state(null);
-
   onPaper = $derived.by(() => this.printing || this.#print.current);
   theme: Theme = $derived.by(() => {
     const theme = this.#options().theme;
@@ -45,6 +33,26 @@ export class View {
     return theme === "auto" ? (this.#prefersDark.current ? "dark" : "light") : theme;
   });
   ramp: Ramp = $derived.by(() => ramp(this.palette, this.theme));
+}
+
+export class View extends Look {
+  readonly data: Data;
+  /** `1`..`L`, `output`. */
+  readonly cuts: readonly string[];
+  /** The row of each question in the table of questions. */
+  readonly #rows = new Map<string, number>();
+
+  constructor(data: Data, options: () => Options) {
+    super(options);
+    this.data = data;
+    this.cuts = cutNames(data.facts.layers);
+    this.table("questions")
+      ?.column("id")
+      ?.values.forEach((id, row) => this.#rows.set(String(id), row));
+  }
+
+  /** The question whose map is open. */
+  opened: string | null = $state(null);
 
   /** The table, where the study has it and it has rows. */
   table(name: string): Table | undefined {

@@ -80,6 +80,20 @@ fn methods_are_compared_chunk_by_chunk() {
     // Again, there is nothing to do.
     let again = desk.run(&args(&methods)).succeeded();
     assert_eq!(again.stdout, all.stdout);
+    // The page shows some of its questions, which are explained once.
+    let page = [&methods[..], &["--page", "page.html"]].concat();
+    desk.run(&args(&page)).succeeded();
+    let html = String::from_utf8(desk.read("page.html")).unwrap();
+    assert!(html.contains("<spanlift-study") && html.contains(r#""format":"spanlift.compared""#));
+    let examples: Value = serde_json::from_slice(&desk.read("compared/examples.json")).unwrap();
+    let shown = examples.as_array().unwrap();
+    assert!((1..=6).contains(&shown.len()));
+    assert_eq!(shown[0]["methods"].as_array().unwrap().len(), 3);
+    desk.run(&args(&page)).succeeded();
+    assert_eq!(String::from_utf8(desk.read("page.html")).unwrap(), html);
+    let folder = [&methods[..], &["--page", "compared"]].concat();
+    desk.run(&args(&folder))
+        .refused(&["--page: `compared`: expected a file, got a folder"]);
 }
 
 #[test]

@@ -12,15 +12,22 @@
 //!       |  Comparison::rows
 //!       v
 //!  tables                            summary.rs: means with intervals, paired tests, agreement
+//!       |  page                 page.rs; example.rs: a few questions under every method
+//!       v
+//!  HTML                              web/src/study/compared
 //! ```
 
 pub mod agreement;
+mod example;
 pub mod measure;
+mod page;
 mod rows;
 mod run;
 mod sanity;
 mod summary;
 
+pub use example::{Example, ExampleScores, ExampleWord, chosen};
+pub use page::{PageData, json, page};
 pub use rows::Row;
 pub use run::{Comparison, ComparisonPlan};
 pub use sanity::{Original, Sanity, Stage, Step, stages};

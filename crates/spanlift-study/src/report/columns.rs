@@ -17,7 +17,7 @@ use crate::table::{Column, Table, Values};
 const DIGITS: usize = 6;
 
 #[derive(Serialize)]
-pub(super) struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     name: &'a str,
     about: &'a str,
     rows: usize,
@@ -42,7 +42,7 @@ enum Written {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn of(table: &'a Table) -> Result<Self, StudyError> {
+    pub(crate) fn of(table: &'a Table) -> Result<Self, StudyError> {
         let rows = table.rows();
         if let Some(odd) = table.columns.iter().find(|c| c.values.len() != rows) {
             return Err(StudyError::Write {

@@ -7,7 +7,7 @@
 //!
 //! What a question, a passage or a title says is other people's text: in the JSON and outside of it it is text alone.
 
-mod columns;
+pub(crate) mod columns;
 mod map;
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub use map::QuestionMap;
 use map::{Packed, Passage};
 
 /// The built web component.
-const COMPONENT: &str = include_str!("../../../../web/dist/spanlift-study.js");
+pub(crate) const COMPONENT: &str = include_str!("../../../../web/dist/spanlift-study.js");
 
 /// What makes a table that a study may lack.
 const MADE_BY: [(&str, &str); 4] = [
