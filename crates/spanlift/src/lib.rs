@@ -54,6 +54,7 @@ pub mod methods;
 pub mod model;
 pub mod ops;
 pub mod removal;
+pub mod train;
 
 pub use explain::{
     AnswerChoice, Answers, ExplainError, Explained, Explainer, Item, Options, Place, Scored,

@@ -22,6 +22,7 @@ mod map;
 mod parts;
 mod precompiled;
 mod randomise;
+mod save;
 mod tensors;
 mod tree;
 mod vocabulary;
@@ -29,6 +30,7 @@ mod weights;
 
 pub use error::{CheckpointError, Problem};
 pub use randomise::{ModelPart, Parts, Randomise};
+pub use save::{Precision, safetensors};
 
 use std::path::Path;
 

@@ -152,6 +152,18 @@ impl<'a> Tensors<'a> {
         self.any_linear("qa_outputs", Some(2), hidden)
     }
 
+    /// A head where the files have none, if it is to be drawn.
+    pub(super) fn drawn_head<T: Real>(&self, hidden: Side) -> Option<Linear<T>> {
+        let drawing = self.drawing.as_ref()?;
+        let hidden = hidden.filter(|_| drawing.randomise.parts.hold(ModelPart::Head))?;
+        let mut weight = Matrix::zeros(2, hidden);
+        drawing.draw("qa_outputs.weight", 2, weight.data_mut());
+        Some(Linear {
+            weight: Weights::of(&weight),
+            bias: vec![T::ZERO; 2],
+        })
+    }
+
     /// Linear maps of the encoder, one under the other. Something empty where they do not fit, which without a
     /// config is no problem: then nothing is put together in the end.
     pub(super) fn stacked<T: Real, const N: usize>(

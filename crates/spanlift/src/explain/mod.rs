@@ -147,6 +147,12 @@ impl<T: Real> Explainer<T> {
         })
     }
 
+    /// Around a checkpoint that is loaded.
+    #[must_use]
+    pub fn new(checkpoint: Checkpoint<T>) -> Self {
+        Self { checkpoint }
+    }
+
     /// The same, with some of its weights drawn anew; its name says so.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use super::forward::forward_layer;
 use super::trace::{BottleneckTrace, LayerTrace, Layout, Part, Trace};
-use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
+use super::{Bottleneck, Encoder, FeedForward, Layer, LayerSite, Projections, Scores, Site, Taps};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
 };
@@ -64,16 +64,32 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
     m_logits: &Matrix<T>,
     edges: impl Fn(Place) -> E + Sync,
 ) -> Walk<E> {
+    walk(encoder, layout, parts, rules, m_logits, edges, &mut Scores)
+}
+
+/// The same, and `taps` takes what it wants on the way. Where it wants nothing below some layer, the walk ends there, and what lies
+/// below has no place in the lists.
+pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    parts: [&Part<'_, T>; 2],
+    rules: Rules,
+    m_logits: &Matrix<T>,
+    edges: impl Fn(Place) -> E + Sync,
+    taps: &mut X,
+) -> Walk<E> {
     let LinearRule::Linear = rules.linear;
     let SumRule::Identity = rules.sum;
     let traces = parts.map(Part::trace);
-    let last = Wanted::of(encoder, layout, m_logits);
+    // Of a few tokens alone the parameters' gradients would lack the others.
+    let last = Wanted::of(encoder, layout, m_logits).filter(|_| X::SCORES);
     let tokens = m_logits.rows();
     let [x, x0] = both_of(parts, traces.map(|trace| &trace.output));
+    taps.linear(Site::Head, x, m_logits.view());
     let (mut m, output) = match &last {
         None => {
             let m = linear::multiplier(&encoder.qa_outputs, m_logits);
-            let output = by_row(&m, x, x0);
+            let output = scores::<T, X>(&m, x, x0);
             (m, output)
         }
         Some(last) => {
@@ -87,6 +103,9 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
 
     let mut layers = Vec::with_capacity(encoder.layers.len());
     for (l, layer) in encoder.layers.iter().enumerate().rev() {
+        if !taps.reach(l) {
+            break;
+        }
         let edges = |sequence, head| {
             edges(Place {
                 layer: l,
@@ -101,7 +120,17 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
         };
         let wanted = last.as_ref().filter(|_| l + 1 == encoder.layers.len());
         layers.push(match wanted {
-            None => backward_layer(encoder, layer, layout, pair, None, rules, &mut m, edges),
+            None => backward_layer(
+                encoder,
+                (layer, l),
+                layout,
+                pair,
+                None,
+                rules,
+                &mut m,
+                edges,
+                taps,
+            ),
             Some(wanted) => {
                 let narrow = [0, 1].map(|end| pair.narrowed(end, wanted, encoder.config.heads));
                 let [x, x0] = &narrow;
@@ -110,18 +139,47 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
                     layers: [&x.0, &x0.0],
                 };
                 let narrow = Some((wanted, behind));
-                backward_layer(encoder, layer, layout, pair, narrow, rules, &mut m, edges)
+                backward_layer(
+                    encoder,
+                    (layer, l),
+                    layout,
+                    pair,
+                    narrow,
+                    rules,
+                    &mut m,
+                    edges,
+                    taps,
+                )
             }
         });
         again.recycle();
     }
     layers.reverse();
 
+    if layers.len() < encoder.layers.len() {
+        m.recycle();
+        return Walk {
+            words: Vec::new(),
+            layers,
+            output,
+        };
+    }
+
     let embeddings = &encoder.embeddings;
+    let kept = traces.map(|trace| &trace.embedding_norm);
     if let Some(projection) = &embeddings.embeddings_project {
+        if taps.wants(Site::EmbeddingsProject) {
+            let normed = norm::again(&embeddings.norm, kept[0]);
+            let dropped = taps.before_dropout(Site::EmbeddingNorm, &normed);
+            let x = dropped.as_ref().unwrap_or(&normed);
+            taps.linear(Site::EmbeddingsProject, x.view(), m.view());
+        }
         m = linear::multiplier(projection, &m);
     }
-    let kept = traces.map(|trace| &trace.embedding_norm);
+    if let Some(before) = taps.before_dropout(Site::EmbeddingNorm, &m) {
+        m = before;
+    }
+    taps.norm(Site::EmbeddingNorm, kept[0], &m);
     norm::multiplier(
         &embeddings.norm,
         norm_ends(rules.layer_norm, parts, kept),
@@ -133,8 +191,9 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
     if let Some(dense) = &embeddings.embedding_transformation {
         m = embedding::trigrams_multiplier(&linear::multiplier(dense, &m), &layout.starts);
     }
+    taps.embeddings(&m);
     let [x, x0] = both_of(parts, traces.map(|trace| &trace.words));
-    let words = by_row(&m, x, x0);
+    let words = scores::<T, X>(&m, x, x0);
     m.recycle();
     Walk {
         words,
@@ -157,7 +216,7 @@ impl<T: Real> Again<T> {
             let layer = &encoder.layers[l];
             let mut x = Matrix::reused(resid_pre.rows(), resid_pre.cols());
             x.data_mut().copy_from_slice(resid_pre.data());
-            let (next, made) = forward_layer(encoder, layer, &trace.layout, x);
+            let (next, made) = forward_layer(encoder, layer, &trace.layout, x, None);
             next.recycle();
             Some(made)
         };
@@ -250,15 +309,16 @@ impl<'a, T: Real> Pair<'a, T> {
 
 /// `m`: of the layer's output, and on return of its input; (N, H). `narrow`: where the output matters for some tokens alone,
 /// these and what they need; then `m` is of them at first.
-fn backward_layer<T: Real, E: EdgeSink<T>>(
+fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     encoder: &Encoder<T>,
-    layer: &Layer<T>,
+    (layer, l): (&Layer<T>, usize),
     layout: &Layout,
     pair: Pair<'_, T>,
     narrow: Option<(&Wanted, Pair<'_, T>)>,
     rules: Rules,
     m: &mut Matrix<T>,
     edges: impl Fn(usize, usize) -> E + Sync,
+    taps: &mut X,
 ) -> WalkLayer<E> {
     let (wanted, behind) = match narrow {
         Some((wanted, behind)) => (Some(wanted), behind),
@@ -274,30 +334,49 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
         let ends = norm_ends(rules.layer_norm, pair.parts, ends);
         norm::multiplier(&bottleneck.output_norm, ends, m);
         let [x, x0] = pair.of(|layer| &layer.resid_pre);
-        past = by_row(m, x, x0);
+        past = scores::<T, X>(m, x, x0);
         let narrow = linear::multiplier(&bottleneck.output, m);
         around = Some((bottleneck, kept, std::mem::replace(m, narrow)));
     }
 
     let mut mlps = Vec::with_capacity(layer.feed_forwards.len());
     for (at, feed_forward) in layer.feed_forwards.iter().enumerate().rev() {
-        mlps.push(backward_mlp(encoder, feed_forward, behind, at, rules, m));
+        let at = (at, l);
+        mlps.push(backward_mlp(
+            encoder,
+            feed_forward,
+            behind,
+            at,
+            rules,
+            m,
+            taps,
+        ));
     }
     let (mlp, mlp_residual) = mlps.swap_remove(0);
 
+    let site = |site| Site::Layer(l, site);
+    let kept = &behind.layers[0].attention_norm;
+    taps.norm(site(LayerSite::AttentionNorm), kept, m);
     let ends = behind.norm(rules.layer_norm, |layer| &layer.attention_norm);
     norm::multiplier(&layer.attention_norm, ends, m);
     let [x, x0] = pair.of(LayerTrace::inner);
     let residual = match wanted {
-        None => by_row(m, x, x0),
+        None => scores::<T, X>(m, x, x0),
         Some(wanted) => {
             let [x, x0] = [x, x0].map(|x| picked(x, &wanted.rows));
             by_row(m, x.view(), x0.view())
         }
     };
-    let m_ctx = linear::multiplier(&layer.attention_output, m);
+    let dropped = taps.before_dropout(site(LayerSite::AttentionOutput), m);
+    let m_out = dropped.as_ref().unwrap_or(m);
+    let m_ctx = linear::multiplier(&layer.attention_output, m_out);
     let [x, x0] = behind.of(|layer| &layer.ctx);
-    let heads = by_head(&m_ctx, x, x0, encoder.config.heads);
+    taps.linear(site(LayerSite::AttentionOutput), x, m_out.view());
+    let heads = if X::SCORES {
+        by_head(&m_ctx, x, x0, encoder.config.heads)
+    } else {
+        Vec::new()
+    };
     let qkv = pair.of(|layer| &layer.qkv);
     let passes = [0, 1].map(|end| Pass {
         qkv: qkv[end],
@@ -328,6 +407,8 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
         *m = spread(m, &wanted.rows, tokens);
     }
     if let Projections::Joint(qkv) = &layer.projections {
+        let [x, _] = pair.of(|layer| &layer.resid_pre);
+        taps.linear(site(LayerSite::Qkv), x, m_qkv.view());
         linear::multiplier_onto(qkv, &m_qkv, m);
     }
     if let Some((bottleneck, kept, m_around)) = around {
@@ -336,7 +417,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
     }
     m_qkv.recycle();
     let [x, x0] = pair.of(|layer| &layer.resid_pre);
-    let cut = by_row(m, x, x0);
+    let cut = scores::<T, X>(m, x, x0);
     let all = |of: Vec<Contribution>| match wanted {
         None => of,
         Some(wanted) => wanted.spread(of, tokens),
@@ -362,25 +443,36 @@ fn backward_layer<T: Real, E: EdgeSink<T>>(
     }
 }
 
-/// `m`: of the output of the block `at`, and on return of its input; (N, I). Gives what went through the block and past
-/// it.
-fn backward_mlp<T: Real>(
+/// `m`: of the output of the block `at` of layer `l`, and on return of its input; (N, I). Gives what went through the block and
+/// past it.
+fn backward_mlp<T: Real, X: Taps<T>>(
     encoder: &Encoder<T>,
     weights: &FeedForward<T>,
     pair: Pair<'_, T>,
-    at: usize,
+    (at, l): (usize, usize),
     rules: Rules,
     m: &mut Matrix<T>,
+    taps: &mut X,
 ) -> (Vec<Contribution>, Vec<Contribution>) {
+    let site = |site| Site::Layer(l, site);
+    let kept = &pair.layers[0].feed_forwards[at].mlp_norm;
+    taps.norm(site(LayerSite::OutputNorm), kept, m);
     let ends = pair.norm(rules.layer_norm, |layer| &layer.feed_forwards[at].mlp_norm);
     norm::multiplier(&weights.norm, ends, m);
     let [x, x0] = pair.of(|layer| &layer.feed_forwards[at].mlp_out);
-    let mlp = by_row(m, x, x0);
+    let mlp = scores::<T, X>(m, x, x0);
     let [y, y0] = pair.of(|layer| &layer.feed_forwards[at].resid_mid);
-    let mlp_residual = by_row(m, y, y0);
-    let mut m_act = linear::multiplier(&weights.output, m);
+    let mlp_residual = scores::<T, X>(m, y, y0);
     let f = encoder.config.activation;
     let [u, u0] = pair.of(|layer| &layer.feed_forwards[at].mlp_pre);
+    let dropped = taps.before_dropout(site(LayerSite::Output), m);
+    let m_out = dropped.as_ref().unwrap_or(m);
+    if taps.wants(site(LayerSite::Output)) {
+        let act = activation::of_rows(f, u);
+        taps.linear(site(LayerSite::Output), act.view(), m_out.view());
+        act.recycle();
+    }
+    let mut m_act = linear::multiplier(&weights.output, m_out);
     match rules.activation {
         ActivationRule::Rescale | ActivationRule::Gradient => {
             let from = match rules.activation {
@@ -388,6 +480,7 @@ fn backward_mlp<T: Real>(
                 ActivationRule::Rescale | ActivationRule::RevealCancel => u0,
             };
             activation::multiplier(f, u, from, &mut m_act);
+            taps.linear(site(LayerSite::Intermediate), y, m_act.view());
             linear::multiplier_onto(&weights.intermediate, &m_act, m);
             m_act.recycle();
         }
@@ -427,6 +520,19 @@ fn backward_bottleneck<T: Real>(
 fn kept<T>(layers: [&LayerTrace<T>; 2]) -> Option<[&BottleneckTrace<T>; 2]> {
     let [x, x0] = layers.map(|layer| layer.bottleneck.as_ref());
     Some([x?, x0?])
+}
+
+/// The contributions of each token, where they are wanted.
+fn scores<T: Real, X: Taps<T>>(
+    m: &Matrix<T>,
+    x: View<'_, T>,
+    x0: View<'_, T>,
+) -> Vec<Contribution> {
+    if X::SCORES {
+        by_row(m, x, x0)
+    } else {
+        Vec::new()
+    }
 }
 
 /// The contributions of two ways of each token; `more` may be of none.

@@ -40,6 +40,8 @@ pub struct Config {
     pub vocabulary: usize,
     /// P, the longest input in tokens.
     pub positions: usize,
+    /// Rows of the checkpoint's table of positions that stand for none, in front of the others: RoBERTa's.
+    pub first_position: usize,
     /// G; 0 where the encoder knows no segments.
     pub segments: usize,
     /// Between the linear maps of the feed-forward block.

@@ -1,13 +1,27 @@
 //! The forward pass: words to logits, an operation a line. `backward.rs` is the same list, read up.
 
 use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
-use super::{Bottleneck, Encoder, FeedForward, Layer, Projections};
+use super::{Bottleneck, Encoder, FeedForward, Layer, LayerSite, Projections, Site};
+use crate::ops::dropout::Dropout;
 use crate::ops::{Matrix, Real, attention, embedding, linear, norm};
 
 /// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
     let mut layers = Vec::with_capacity(encoder.layers.len());
-    let trace = run(encoder, layout, words, |layer| layers.push(layer));
+    let trace = run(encoder, layout, words, None, |layer| layers.push(layer));
+    Trace { layers, ..trace }
+}
+
+/// The same, as a model is trained: behind the embeddings' norm, the attention and the feed-forward blocks a share of the
+/// elements is dropped.
+pub fn forward_dropped<T: Real>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    words: Matrix<T>,
+    dropout: Option<&Dropout>,
+) -> Trace<T> {
+    let mut layers = Vec::with_capacity(encoder.layers.len());
+    let trace = run(encoder, layout, words, dropout, |layer| layers.push(layer));
     Trace { layers, ..trace }
 }
 
@@ -15,7 +29,7 @@ pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>)
 /// more forward pass; every number stays as it is.
 pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
     let mut resid_pre = Vec::with_capacity(encoder.layers.len());
-    let trace = run(encoder, layout, words, |mut layer| {
+    let trace = run(encoder, layout, words, None, |mut layer| {
         resid_pre.push(std::mem::replace(&mut layer.resid_pre, Matrix::zeros(0, 0)));
         layer.recycle();
     });
@@ -24,7 +38,7 @@ pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matri
 
 /// The same for the logits alone, (N, 2): each layer's activations go when the next layer has its input.
 pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Matrix<T> {
-    let trace = run(encoder, layout, words, LayerTrace::recycle);
+    let trace = run(encoder, layout, words, None, LayerTrace::recycle);
     let logits = trace.logits.clone();
     trace.recycle();
     logits
@@ -35,6 +49,7 @@ fn run<T: Real>(
     encoder: &Encoder<T>,
     layout: &Layout,
     words: Matrix<T>,
+    dropout: Option<&Dropout>,
     mut keep: impl FnMut(LayerTrace<T>),
 ) -> Trace<T> {
     let embeddings = &encoder.embeddings;
@@ -52,11 +67,15 @@ fn run<T: Real>(
         embedded = linear::forward(projection, &embedded);
     }
     let (mut resid, embedding_norm) = norm::forward(&embeddings.norm, embedded);
+    if let Some(dropout) = dropout {
+        dropout.apply(Site::EmbeddingNorm.number(), &mut resid);
+    }
     if let Some(projection) = &embeddings.embeddings_project {
         resid = linear::forward(projection, &resid);
     }
-    for layer in &encoder.layers {
-        let (next, trace) = forward_layer(encoder, layer, layout, resid);
+    for (l, layer) in encoder.layers.iter().enumerate() {
+        let dropout = dropout.map(|dropout| (dropout, l));
+        let (next, trace) = forward_layer(encoder, layer, layout, resid, dropout);
         keep(trace);
         resid = next;
     }
@@ -72,12 +91,16 @@ fn run<T: Real>(
     }
 }
 
+/// Which elements are dropped, in which layer.
+type Dropped<'a> = Option<(&'a Dropout, usize)>;
+
 /// One layer: its output, and what was kept.
 pub(super) fn forward_layer<T: Real>(
     encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
     resid_pre: Matrix<T>,
+    dropout: Dropped<'_>,
 ) -> (Matrix<T>, LayerTrace<T>) {
     let mut narrow = None;
     let qkv = match &layer.projections {
@@ -100,14 +123,15 @@ pub(super) fn forward_layer<T: Real>(
         layer.relative.as_ref(),
         None,
     );
-    let attn_out = linear::forward(&layer.attention_output, &ctx);
+    let mut attn_out = linear::forward(&layer.attention_output, &ctx);
+    drop_from(&mut attn_out, dropout, LayerSite::AttentionOutput);
     let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
     let (mut resid, attention_norm) = norm::forward_of_sum(&layer.attention_norm, &attn_out, inner);
     attn_out.recycle();
 
     let mut feed_forwards = Vec::with_capacity(layer.feed_forwards.len());
     for feed_forward in &layer.feed_forwards {
-        let (next, trace) = forward_mlp(encoder, feed_forward, resid);
+        let (next, trace) = forward_mlp(encoder, feed_forward, resid, dropout);
         feed_forwards.push(trace);
         resid = next;
     }
@@ -138,6 +162,12 @@ pub(super) fn forward_layer<T: Real>(
     (resid, trace)
 }
 
+fn drop_from<T: Real>(x: &mut Matrix<T>, dropout: Dropped<'_>, site: LayerSite) {
+    if let Some((dropout, l)) = dropout {
+        dropout.apply(Site::Layer(l, site).number(), x);
+    }
+}
+
 /// A matrix and what its norm kept.
 type Normed<T> = (Matrix<T>, norm::Kept<T>);
 
@@ -158,10 +188,12 @@ fn forward_mlp<T: Real>(
     encoder: &Encoder<T>,
     feed_forward: &FeedForward<T>,
     resid_mid: Matrix<T>,
+    dropout: Dropped<'_>,
 ) -> (Matrix<T>, FeedForwardTrace<T>) {
     let f = encoder.config.activation;
     let (mlp_pre, mlp_act) = linear::forward_activated(&feed_forward.intermediate, f, &resid_mid);
-    let mlp_out = linear::forward(&feed_forward.output, &mlp_act);
+    let mut mlp_out = linear::forward(&feed_forward.output, &mlp_act);
+    drop_from(&mut mlp_out, dropout, LayerSite::Output);
     mlp_act.recycle();
     let (resid, mlp_norm) = norm::forward_of_sum(&feed_forward.norm, &mlp_out, &resid_mid);
     let trace = FeedForwardTrace {

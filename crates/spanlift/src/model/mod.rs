@@ -8,13 +8,17 @@ mod backward;
 mod encoder;
 mod family;
 mod forward;
+mod parameters;
+mod taps;
 mod trace;
 
-pub use backward::{Place, Walk, WalkLayer, backward};
+pub use backward::{Place, Walk, WalkLayer, backward, walk};
 pub use encoder::{
     Activation, Bottleneck, Config, Embeddings, Encoder, FeedForward, Layer, LayerNorm, Linear,
     Norm, Projections,
 };
 pub use family::Family;
-pub use forward::{forward, forward_lean, logits};
+pub use forward::{forward, forward_dropped, forward_lean, logits};
+pub use parameters::{LayerSite, NoGradient, Parameter, Side, Site};
+pub use taps::{Scores, Taps};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Trace};

@@ -90,6 +90,13 @@ pub fn forward<T: Real>(f: Activation, u: &[T], g: &mut [T]) {
     }
 }
 
+/// g (S, F).
+pub fn of_rows<T: Real>(f: Activation, u: View<'_, T>) -> Matrix<T> {
+    let mut g = Matrix::reused(u.rows(), u.cols());
+    each_row(&mut g, |i, g| forward(f, u.row(i), g));
+    g
+}
+
 /// m_g (S, F) becomes m_u in place.
 pub fn multiplier<T: Real>(f: Activation, u: View<'_, T>, u0: View<'_, T>, m: &mut Matrix<T>) {
     each_row(m, |i, m| {

@@ -49,6 +49,15 @@ pub fn forward_of_sum<T: Real>(
     (y, Kept { n, r })
 }
 
+/// y (S, H) once more.
+pub fn again<T: Real>(norm: &LayerNorm<T>, kept: &Kept<T>) -> Matrix<T> {
+    let mut y = Matrix::reused(kept.n.rows(), kept.n.cols());
+    each_row(&mut y, |i, y| {
+        scale(y, kept.n.row(i), &norm.weight, &norm.bias)
+    });
+    y
+}
+
 /// Each row with its number.
 fn rows_with<'a, T: Real>(
     x: &'a mut Matrix<T>,

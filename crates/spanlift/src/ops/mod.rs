@@ -15,6 +15,7 @@
 pub mod activation;
 pub mod attention;
 pub mod contribution;
+pub mod dropout;
 mod elementary;
 pub mod embedding;
 pub mod feed_forward;

@@ -77,6 +77,14 @@ pub fn forward_of_sum<T: Real>(
     }
 }
 
+/// y (S, H) once more, from what was kept; of a norm that kept nothing, nothing.
+pub fn again<T: Real>(norm: &Norm<T>, kept: &Kept<T>) -> Matrix<T> {
+    match (norm, kept) {
+        (Norm::LayerNorm(norm), Kept::LayerNorm(kept)) => layer_norm::again(norm, kept),
+        _ => Matrix::zeros(0, 0),
+    }
+}
+
 /// What a pass kept, and the first of its rows that are meant.
 pub type From<'a, T> = (&'a Kept<T>, usize);
 

@@ -147,6 +147,7 @@ pub(crate) fn random_encoder<T: Real>(seed: u64, sizes: Sizes) -> Encoder<T> {
             feed_forward: sizes.feed_forward,
             vocabulary: sizes.vocabulary,
             positions: sizes.positions,
+            first_position: 0,
             segments: 2,
             activation: sizes.activation,
             layer_norm_eps: 1e-12,

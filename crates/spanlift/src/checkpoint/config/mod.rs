@@ -213,6 +213,7 @@ pub(super) fn read(
             feed_forward: feed_forward?,
             vocabulary: vocabulary?,
             positions: sizes.positions()?,
+            first_position: sizes.first_position,
             segments: segments?,
             activation: activation?,
             layer_norm_eps: layer_norm_eps?,

@@ -213,6 +213,9 @@ fn head<T: Real>(tensors: &mut Tensors<'_>, hidden: Side) -> Linear<T> {
     if tensors.has_head() {
         return tensors.head(hidden);
     }
+    if let Some(head) = tensors.drawn_head(hidden) {
+        return head;
+    }
     let file = tensors.file.to_owned();
     tensors.problems.push(Problem::NoHead { file });
     Linear {

@@ -62,13 +62,7 @@ where
     /// All of it, to be written.
     pub fn view_mut(&mut self) -> ViewMut<'_, T> {
         let (rows, cols) = (self.rows(), self.cols());
-        ViewMut {
-            start: self.data_mut().as_mut_ptr(),
-            rows,
-            cols,
-            row_stride: cols,
-            life: PhantomData,
-        }
+        ViewMut::of(self.data_mut(), rows, cols)
     }
 }
 
@@ -160,6 +154,23 @@ impl<'a, T: Copy> View<'a, T> {
 }
 
 impl<'a, T: Copy> ViewMut<'a, T> {
+    /// The row-major matrix in `data`, to be written.
+    ///
+    /// # Panics
+    ///
+    /// Where `data` has not rows · cols elements.
+    #[must_use]
+    pub fn of(data: &'a mut [T], rows: usize, cols: usize) -> Self {
+        assert_eq!(data.len(), rows * cols, "a {rows} × {cols} matrix");
+        Self {
+            start: data.as_mut_ptr(),
+            rows,
+            cols,
+            row_stride: cols,
+            life: PhantomData,
+        }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -317,6 +328,50 @@ impl<T: Real> Panels<T> {
     }
 }
 
+/// Tokens, and rows of the result, that are taken at a time.
+const INNER: usize = 256;
+const OUTER: usize = 96;
+
+/// Y ← Y + Aᵀ·B, over the pool; A (n, m), B (n, k), Y (m, k): n tokens' part in the gradient of a map. The same bits for any
+/// number of threads.
+///
+/// # Panics
+///
+/// Where the shapes do not fit.
+pub fn add_outer<T: Real>(y: ViewMut<'_, T>, a: View<'_, T>, b: View<'_, T>) {
+    assert!(
+        y.rows == a.cols && y.cols == b.cols && a.rows == b.rows,
+        "the transpose of {}×{} times {}×{} onto {}×{}",
+        a.rows,
+        a.cols,
+        b.rows,
+        b.cols,
+        y.rows,
+        y.cols
+    );
+    let parts = |n: usize, size: usize| -> Vec<Range<usize>> {
+        let firsts = (0..n).step_by(size);
+        firsts.map(|first| first..n.min(first + size)).collect()
+    };
+    let tokens = parts(a.rows, INNER);
+    let panels: Vec<Panels<T>> = tokens
+        .par_iter()
+        .map(|tokens| Panels::of(b.block(tokens.clone(), 0..b.cols)))
+        .collect();
+    let rows = parts(y.rows, OUTER);
+    let mut cuts: Vec<usize> = rows.iter().map(|rows| rows.start).collect();
+    cuts.push(y.rows);
+    let blocks = y.blocks(&cuts, 1);
+    let tasks = blocks.into_par_iter().zip(&rows).with_max_len(1);
+    tasks.for_each(|(mut y, rows)| {
+        for (tokens, panels) in tokens.iter().zip(&panels) {
+            let a = a.block(tokens.clone(), rows.clone());
+            panels.multiply(y.again(), true, T::ONE, a.t());
+        }
+    });
+    panels.into_iter().for_each(Panels::recycle);
+}
+
 /// B (k, n) in panels of its columns, the last filled up with zeros.
 fn pack<T: Real>(b: View<'_, T>) -> Matrix<T> {
     let mut panels = Matrix::reused(panels_size(b), 1);
@@ -383,6 +438,23 @@ mod tests {
                     .collect()
             })
             .collect()
+    }
+
+    #[test]
+    fn outer_products_add_up_over_the_tokens() {
+        for (n, m, k) in [(1, 1, 1), (5, 3, 4), (300, 100, 33), (513, 97, 17)] {
+            let (a, b) = (counted(n, m, 1.0), counted(n, k, 2.0));
+            let mut y = Matrix::from_vec(m, k, vec![0.5; m * k]);
+            add_outer(y.view_mut(), a.view(), b.view());
+            for i in 0..m {
+                for j in 0..k {
+                    let sum: f64 = (0..n).map(|t| a.row(t)[i] * b.row(t)[j]).sum();
+                    let want = 0.5 + sum;
+                    let got = y.row(i)[j];
+                    assert!((got - want).abs() < 1e-11, "{n} {m} {k}: {got} {want}");
+                }
+            }
+        }
     }
 
     #[test]

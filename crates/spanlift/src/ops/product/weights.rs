@@ -58,6 +58,23 @@ impl<T: Real> Weights<T> {
         }
     }
 
+    /// Takes another matrix (outputs, inputs) in the place of its own.
+    ///
+    /// # Panics
+    ///
+    /// Where the shapes differ.
+    pub fn set(&mut self, matrix: View<'_, T>) {
+        assert!(
+            matrix.rows == self.outputs && matrix.cols == self.inputs,
+            "{}×{} in the place of {}×{}",
+            matrix.rows,
+            matrix.cols,
+            self.outputs,
+            self.inputs
+        );
+        pack_over_pool(matrix.t(), &mut self.panels);
+    }
+
     /// The matrix (outputs, inputs).
     #[must_use]
     pub fn matrix(&self) -> Matrix<T> {

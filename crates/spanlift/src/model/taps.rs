@@ -1,0 +1,72 @@
+//! What the walk back leaves on its way beside its multipliers: scores at the cuts, or gradients of the parameters.
+
+use super::{LayerSite, Site};
+use crate::ops::product::View;
+use crate::ops::{Matrix, Real, norm};
+
+/// Takes what comes to the maps' outputs. Under the rule *Gradient* the multipliers are gradients, and a map y = xWᵀ + b has
+/// dW = m_yᵀ·x and db = Σ m_y over the tokens.
+pub trait Taps<T: Real> {
+    /// Whether the scores at the cuts are wanted; where not, the walk's lists are empty.
+    const SCORES: bool;
+
+    /// Whether anything of this layer (from 0), or below it, is wanted.
+    fn reach(&self, layer: usize) -> bool {
+        let _ = layer;
+        true
+    }
+
+    /// Whether this map's input is wanted, where it has to be made again.
+    fn wants(&self, site: Site) -> bool {
+        let _ = site;
+        false
+    }
+
+    /// A linear map's input x (N, in), and m_y (N, out).
+    fn linear(&mut self, site: Site, x: View<'_, T>, m_y: View<'_, T>) {
+        let _ = (site, x, m_y);
+    }
+
+    /// What a norm kept, and m_y (N, H).
+    fn norm(&mut self, site: Site, kept: &norm::Kept<T>, m_y: &Matrix<T>) {
+        let _ = (site, kept, m_y);
+    }
+
+    /// m of the sum of the embeddings; (N, E).
+    fn embeddings(&mut self, m: &Matrix<T>) {
+        let _ = m;
+    }
+
+    /// m of what went into the dropout behind this map, from that of what came out; none where there was none.
+    fn before_dropout(&self, site: Site, m: &Matrix<T>) -> Option<Matrix<T>> {
+        let _ = (site, m);
+        None
+    }
+}
+
+/// Scores, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores;
+
+impl<T: Real> Taps<T> for Scores {
+    const SCORES: bool = true;
+}
+
+impl Site {
+    /// A number of its own, for what is drawn there.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::Words => 0,
+            Self::Positions => 1,
+            Self::Segments => 2,
+            Self::EmbeddingNorm => 3,
+            Self::EmbeddingsProject => 4,
+            Self::Head => 5,
+            Self::Layer(l, site) => {
+                let each = LayerSite::ALL.len();
+                let place = LayerSite::ALL.iter().position(|one| *one == site);
+                6 + (l * each + place.unwrap_or(0)) as u64
+            }
+        }
+    }
+}
