@@ -24,6 +24,7 @@
 
 mod answers;
 mod cpu;
+mod differences;
 mod error;
 mod explain;
 mod files;
@@ -36,6 +37,7 @@ mod run;
 
 pub use answers::{GivenAnswers, NotGiven};
 pub use cpu::Cpu;
+pub use differences::differences;
 pub use error::{QuestionError, StoreError};
 pub use explain::Job;
 pub use files::write_whole;

@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use spanlift::ops::Real;
 use spanlift::{Explainer, Item, Options, Scored};
 use spanlift_explanation::{Answer, Method};
 use spanlift_squad::{Question, QuestionKind, score};
-use spanlift_store::{Keep, Plan, write_whole};
+use spanlift_store::{Keep, Plan, differences, write_whole};
 
 use super::measure::measure;
 use super::rows::{self, Row, encode};
@@ -88,8 +87,7 @@ impl ComparisonPlan {
     /// Where two plans differ: fields with what each has. What decides nothing is passed over: names of files and the CPU.
     fn differences(&self, asked: &Self) -> Vec<String> {
         let value = |plan: &Self| serde_json::to_value(plan).unwrap_or_default();
-        let mut found = Vec::new();
-        differences(String::new(), &value(self), &value(asked), &mut found);
+        let mut found = differences(&value(self), &value(asked));
         let nothing = [
             "run.cpu",
             "run.data.name",
@@ -99,29 +97,6 @@ impl ComparisonPlan {
         ];
         found.retain(|difference| !nothing.iter().any(|field| difference.starts_with(field)));
         found
-    }
-}
-
-fn differences(path: String, own: &Value, asked: &Value, found: &mut Vec<String>) {
-    match (own, asked) {
-        (Value::Object(own), Value::Object(asked)) => {
-            let mut fields: Vec<&String> = own.keys().chain(asked.keys()).collect();
-            fields.sort_unstable();
-            fields.dedup();
-            for field in fields {
-                let path = if path.is_empty() {
-                    field.clone()
-                } else {
-                    format!("{path}.{field}")
-                };
-                let of = |map: &serde_json::Map<String, Value>| {
-                    map.get(field).cloned().unwrap_or_default()
-                };
-                differences(path, &of(own), &of(asked), found);
-            }
-        }
-        (own, asked) if own == asked => {}
-        (own, asked) => found.push(format!("{path}: it has {own}, asked for {asked}")),
     }
 }
 

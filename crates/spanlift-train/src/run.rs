@@ -1,0 +1,353 @@
+//! A run of training in its folder: it goes on where it stopped, to the same weights.
+//!
+//! ```text
+//!  DIR/train.json           the plan; another plan in the same folder is refused
+//!  DIR/state.safetensors    weights, moments, steps done
+//!  DIR/metrics.jsonl        a line a step, and one each time the dev questions were answered
+//!  DIR/last, DIR/best       checkpoints as Hugging Face reads them: config, tokenizer, model.safetensors
+//! ```
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use spanlift::Explainer;
+use spanlift::answer::AnswerOptions;
+use spanlift::checkpoint::{Checkpoint, Precision, safetensors};
+use spanlift_squad::{Question, score};
+use spanlift_store::write_whole;
+
+use crate::TrainError;
+use crate::features::{Cut, Feature, features};
+use crate::order::Order;
+use crate::plan::TrainPlan;
+use crate::state::{self, State};
+use crate::trainer::{Step, Trainer, names};
+
+const PLAN: &str = "train.json";
+const METRICS: &str = "metrics.jsonl";
+const WEIGHTS: &str = "model.safetensors";
+
+/// What happened, a line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A step.
+    Step {
+        /// Which, from 1.
+        step: u64,
+        /// Epochs done with it.
+        epoch: f64,
+        /// The mean loss of its windows.
+        loss: f64,
+        /// The rate.
+        rate: f64,
+        /// The gradients' norm, before it is clipped.
+        norm: f64,
+        /// Windows.
+        windows: usize,
+        /// Their tokens.
+        tokens: usize,
+        /// Seconds of training so far.
+        seconds: f64,
+    },
+    /// The dev questions answered.
+    Dev {
+        /// Behind which step.
+        step: u64,
+        /// Exact match, in per cent.
+        exact: f64,
+        /// F1, in per cent.
+        f1: f64,
+        /// How many.
+        questions: usize,
+        /// Whether no F1 before was as high.
+        best: bool,
+    },
+}
+
+impl Event {
+    fn step(&self) -> u64 {
+        match self {
+            Self::Step { step, .. } | Self::Dev { step, .. } => *step,
+        }
+    }
+}
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Begin<'a> {
+    /// The plan.
+    pub plan: TrainPlan,
+    /// What it begins from.
+    pub checkpoint: Checkpoint<f32>,
+    /// Files of the base's folder that a checkpoint has beside its weights: name and bytes.
+    pub files: &'a [(String, Vec<u8>)],
+    /// What is learned.
+    pub questions: &'a [Question],
+    /// What is answered on the way.
+    pub dev: &'a [Question],
+    /// How these are answered.
+    pub answering: AnswerOptions,
+    /// How checkpoints are written.
+    pub precision: Precision,
+}
+
+/// A run of training.
+#[derive(Debug)]
+pub struct Run<'a> {
+    folder: PathBuf,
+    begin: Begin<'a>,
+    trainer: Trainer,
+    names: Vec<String>,
+    features: Vec<Feature>,
+    order: Order,
+    /// Of the steps up to the state's, and since.
+    events: Vec<Event>,
+}
+
+impl<'a> Run<'a> {
+    /// Makes the folder, or goes on in it where it holds the same plan.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::OtherRun`] where it holds another, [`TrainError::NoQuestion`] where there is nothing to learn; and where the
+    /// folder cannot be used, a question not be encoded, or the model not be trained.
+    pub fn open(folder: &Path, begin: Begin<'a>) -> Result<Self, TrainError> {
+        let settings = &begin.plan.settings;
+        let cut = Cut {
+            max_tokens: settings
+                .max_tokens
+                .min(begin.checkpoint.encoder.config.positions),
+            stride: settings.stride,
+        };
+        let features = features(begin.questions, &begin.checkpoint.vocabulary, cut)?;
+        if features.is_empty() {
+            return Err(TrainError::NoQuestion);
+        }
+        fs::create_dir_all(folder).map_err(failed("made", folder))?;
+        let path = folder.join(PLAN);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let there = serde_json::from_slice::<TrainPlan>(&bytes);
+                let there = there.map_err(|error| TrainError::State {
+                    path: path.clone(),
+                    reason: error.to_string(),
+                })?;
+                let differences = there.differences(&begin.plan);
+                if !differences.is_empty() {
+                    return Err(TrainError::OtherRun { path, differences });
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                write_whole(&path, &json(&begin.plan, &path)?)?;
+            }
+            Err(error) => return Err(failed("read", &path)(error)),
+        }
+        let parameters = begin.checkpoint.encoder.parameters()?;
+        let names = names(&parameters);
+        let sizes: Vec<usize> = parameters.iter().map(|parameter| parameter.len()).collect();
+        let state = State::read(&state::file(folder), &names, &sizes)?;
+        let trainer = Trainer::new(begin.checkpoint.clone(), state, settings)?;
+        let order = Order::new(features.len(), settings.batch, settings.seed);
+        let mut run = Self {
+            folder: folder.to_owned(),
+            trainer,
+            names,
+            features,
+            order,
+            events: Vec::new(),
+            begin,
+        };
+        run.events = run.read_events()?;
+        Ok(run)
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.trainer.state().mark.step
+    }
+
+    /// Steps in all.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.begin.plan.settings.steps
+    }
+
+    /// Windows to learn from.
+    #[must_use]
+    pub fn windows(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Steps of an epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.order.steps()
+    }
+
+    /// The model as it is now.
+    #[must_use]
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Trains up to step `until`, or to the last; `watch` is told what happens. The state is written every so many steps, whenever the dev
+    /// questions were answered, and at the end.
+    ///
+    /// # Errors
+    ///
+    /// Where numbers overflow, a dev question cannot be answered, or files cannot be written. What was written stays.
+    pub fn go(&mut self, until: u64, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let settings = self.begin.plan.settings.clone();
+        let until = until.min(settings.steps);
+        while self.done() < until {
+            let begun = Instant::now();
+            let batch = self.order.batch(self.done() + 1);
+            let windows: Vec<&Feature> = batch.iter().map(|&at| &self.features[at]).collect();
+            let step = self.trainer.step(&windows, &settings)?;
+            self.trainer.state_mut().mark.seconds += begun.elapsed().as_secs_f64();
+            let event = self.event(step);
+            watch(&event);
+            self.events.push(event);
+            let last = step.number == settings.steps;
+            let dev = !self.begin.dev.is_empty();
+            let evaluate = last || step.number.is_multiple_of(settings.evaluate_every.max(1));
+            if dev && evaluate {
+                let event = self.evaluate()?;
+                watch(&event);
+                self.events.push(event);
+            }
+            let due = step.number.is_multiple_of(settings.save_every.max(1));
+            if due || evaluate || step.number == until {
+                self.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, step: Step) -> Event {
+        Event::Step {
+            step: step.number,
+            epoch: step.number as f64 / self.order.steps() as f64,
+            loss: step.loss,
+            rate: step.rate,
+            norm: step.norm,
+            windows: step.windows,
+            tokens: step.tokens,
+            seconds: self.trainer.state().mark.seconds,
+        }
+    }
+
+    /// Answers the dev questions, and keeps the model where it is the best so far.
+    fn evaluate(&mut self) -> Result<Event, TrainError> {
+        let explainer = Explainer::new(self.trainer.checkpoint().clone());
+        let answering = &self.begin.answering;
+        let of = |question: &Question| {
+            let answered = explainer.answer(&question.question, &question.context, answering);
+            let answers = answered.map_err(|source| TrainError::Answer {
+                id: question.id.clone(),
+                source,
+            })?;
+            let gold = question.answers.iter().map(|gold| gold.text.as_str());
+            Ok(score(&answers.answer.text, gold))
+        };
+        let scores: Result<Vec<_>, TrainError> = self.begin.dev.par_iter().map(of).collect();
+        let scores = scores?;
+        let n = scores.len() as f64;
+        let exact = 100.0 * scores.iter().map(|score| score.exact).sum::<f64>() / n;
+        let f1 = 100.0 * scores.iter().map(|score| score.f1).sum::<f64>() / n;
+        let step = self.done();
+        let mark = &mut self.trainer.state_mut().mark;
+        let best = mark.best.is_none_or(|(best, _)| f1 > best);
+        if best {
+            mark.best = Some((f1, step));
+            self.write("best")?;
+        }
+        Ok(Event::Dev {
+            step,
+            exact,
+            f1,
+            questions: scores.len(),
+            best,
+        })
+    }
+
+    /// Writes a checkpoint: files that do not change first, the weights last.
+    fn write(&self, name: &str) -> Result<(), TrainError> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder).map_err(failed("made", &folder))?;
+        for (name, bytes) in self.begin.files {
+            let path = folder.join(name);
+            if !path.exists() {
+                write_whole(&path, bytes)?;
+            }
+        }
+        let bytes = safetensors(self.trainer.checkpoint(), self.begin.precision)?;
+        Ok(write_whole(&folder.join(WEIGHTS), &bytes)?)
+    }
+
+    /// Writes the checkpoint, what happened, and last the state: killed between, the steps behind the state are done again.
+    fn save(&self) -> Result<(), TrainError> {
+        self.write("last")?;
+        let path = self.folder.join(METRICS);
+        let mut lines = Vec::new();
+        for event in &self.events {
+            lines.append(&mut json(event, &path)?);
+        }
+        write_whole(&path, &lines)?;
+        self.trainer
+            .state()
+            .write(&state::file(&self.folder), &self.names)
+    }
+
+    /// The events up to the state's step.
+    fn read_events(&self) -> Result<Vec<Event>, TrainError> {
+        let path = self.folder.join(METRICS);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let mut events = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let event = serde_json::from_str::<Event>(line);
+            let event = event.map_err(|error| TrainError::State {
+                path: path.clone(),
+                reason: format!("line {}: {error}", at + 1),
+            })?;
+            events.push(event);
+        }
+        events.retain(|event| event.step() <= self.done());
+        Ok(events)
+    }
+}
+
+/// A line of JSON.
+fn json(value: &impl Serialize, path: &Path) -> Result<Vec<u8>, TrainError> {
+    let mut line = serde_json::to_vec(value).map_err(|error| TrainError::State {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+    let path = path.to_owned();
+    move |source| TrainError::Io {
+        action,
+        path,
+        source,
+    }
+}

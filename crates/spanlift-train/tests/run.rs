@@ -1,0 +1,308 @@
+//! Runs of training on a tiny model: it learns, and goes on to the same bits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are not seen as tests"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use spanlift::Explainer;
+use spanlift::answer::AnswerOptions;
+use spanlift::checkpoint::{self, Checkpoint, Precision, Source};
+use spanlift::model::Site;
+use spanlift_explanation::ModelInfo;
+use spanlift_squad::{GoldAnswer, Question, score};
+use spanlift_store::Data;
+use spanlift_train::TrainError;
+use spanlift_train::plan::{Settings, TrainPlan};
+use spanlift_train::run::{Begin, Event, Run};
+
+fn base() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanlift/tests/oracle/two-layers")
+}
+
+fn loaded() -> Checkpoint<f32> {
+    checkpoint::load(Source::Folder(&base())).unwrap()
+}
+
+fn files() -> Vec<(String, Vec<u8>)> {
+    ["config.json", "vocab.txt", "tokenizer_config.json"]
+        .map(|name| (name.to_owned(), fs::read(base().join(name)).unwrap()))
+        .to_vec()
+}
+
+/// Eight passages of two sentences, four questions each: who, who, when, and one without an answer.
+fn questions() -> Vec<Question> {
+    let (who, verbs) = (["mayor", "keeper"], ["opened", "built", "painted", "moved"]);
+    let what = ["bridge", "station", "tower", "school", "boat", "river"];
+    let years = ["1893", "1901", "1877"];
+    let mut questions = Vec::new();
+    for p in 0..8 {
+        let sentence = |k: usize| {
+            let verb = verbs[(p + 3 * k) % 4];
+            let (one, two) = (who[(p / 2 + k) % 2], what[(p + 2 * k) % 6]);
+            let year = years[(p + k) % 3];
+            let text = format!("the {one} {verb} the {two} in {year} .");
+            (text, verb, one, two, year)
+        };
+        let (first, second) = (sentence(0), sentence(1));
+        let context: Arc<str> = format!("{} {}", first.0, second.0).into();
+        let asked = [
+            (format!("who {} the {} ?", first.1, first.3), Some(first.2)),
+            (
+                format!("who {} the {} ?", second.1, second.3),
+                Some(second.2),
+            ),
+            (
+                format!("when was the {} {} ?", first.3, first.1),
+                Some(first.4),
+            ),
+            (format!("who was the light {} for ?", first.1), None),
+        ];
+        for (q, (question, gold)) in asked.into_iter().enumerate() {
+            let answers = gold.map(|text| GoldAnswer {
+                text: text.to_owned(),
+                start: context.find(text).unwrap(),
+            });
+            questions.push(Question {
+                id: format!("{p}-{q}"),
+                title: "town".into(),
+                question,
+                context: context.clone(),
+                is_impossible: answers.is_none(),
+                answers: answers.into_iter().collect(),
+            });
+        }
+    }
+    questions
+}
+
+fn settings(steps: u64) -> Settings {
+    Settings {
+        batch: 8,
+        pack_tokens: 100,
+        steps,
+        rate: 5e-3,
+        dropout: 0.0,
+        weight_decay: 0.0,
+        save_every: 5,
+        evaluate_every: 1000,
+        ..Settings::default()
+    }
+}
+
+fn begin<'a>(
+    settings: Settings,
+    questions: &'a [Question],
+    dev: &'a [Question],
+    files: &'a [(String, Vec<u8>)],
+) -> Begin<'a> {
+    let checkpoint = loaded();
+    let config = &checkpoint.encoder.config;
+    let data = |name: &str, of: &[Question]| Data::new(name, of, of.len(), 0);
+    Begin {
+        plan: TrainPlan {
+            format: TrainPlan::FORMAT.to_owned(),
+            version: TrainPlan::VERSION,
+            spanlift: "0".to_owned(),
+            base: ModelInfo {
+                name: config.name.clone(),
+                family: config.family.name().to_owned(),
+                layers: config.layers,
+                heads: config.heads,
+                hidden: config.hidden,
+            },
+            base_sha256: "base".to_owned(),
+            data: data("train.json", questions),
+            dev: (!dev.is_empty()).then(|| data("dev.json", dev)),
+            settings,
+        },
+        checkpoint,
+        files,
+        questions,
+        dev,
+        answering: AnswerOptions::default(),
+        precision: Precision::F32,
+    }
+}
+
+fn bits(values: &[Vec<f32>]) -> Vec<u32> {
+    values.iter().flatten().map(|x| x.to_bits()).collect()
+}
+
+/// 32 questions by heart, read back from the folder that was written.
+#[test]
+fn a_tiny_model_learns_its_questions() {
+    let (questions, files) = (questions(), files());
+    let folder = tempfile::tempdir().unwrap();
+    let begin = begin(settings(400), &questions, &questions, &files);
+    let mut run = Run::open(folder.path(), begin).unwrap();
+    assert_eq!((run.windows(), run.epoch(), run.done()), (32, 4, 0));
+    let mut losses = Vec::new();
+    run.go(u64::MAX, &mut |event| {
+        if let Event::Step { loss, .. } = event {
+            losses.push(*loss);
+        }
+    })
+    .unwrap();
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    assert_eq!(losses.len(), 400);
+    let (first, last) = (mean(&losses[..4]), mean(&losses[396..]));
+    assert!(first > 2.0 && last < 0.05, "{first} {last}");
+    let Some(Event::Dev { exact, best, .. }) = run.events().last() else {
+        panic!("the dev questions are answered at the end");
+    };
+    assert_eq!((*exact, *best), (100.0, true));
+    for name in ["best", "last"] {
+        let folder = folder.path().join(name);
+        let explainer: Explainer<f32> = Explainer::load(Source::Folder(&folder)).unwrap();
+        for question in &questions {
+            let options = AnswerOptions::default();
+            let found = explainer.answer(&question.question, &question.context, &options);
+            let gold = question.answers.iter().map(|gold| gold.text.as_str());
+            let exact = score(&found.unwrap().answer.text, gold).exact;
+            assert_eq!(exact, 1.0, "{name} {}", question.id);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_ends_like_one_that_was_not() {
+    let (questions, files) = (questions(), files());
+    let settings = Settings {
+        dropout: 0.2,
+        weight_decay: 0.1,
+        evaluate_every: 6,
+        ..settings(17)
+    };
+    let open = |folder: &Path| {
+        let begin = begin(settings.clone(), &questions, &questions[..4], &files);
+        Run::open(folder, begin).unwrap()
+    };
+    let timeless = |run: &Run<'_>| -> Vec<Event> {
+        let mut events = run.events().to_vec();
+        for event in &mut events {
+            if let Event::Step { seconds, .. } = event {
+                *seconds = 0.0;
+            }
+        }
+        events
+    };
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut whole = open(folders[0].path());
+    whole.go(17, &mut |_| ()).unwrap();
+
+    for stop in [3, 7, 8, 13] {
+        let mut run = open(folders[1].path());
+        run.go(stop, &mut |_| ()).unwrap();
+        // Two steps more whose state nobody wrote: as killed.
+        let mut lost = open(folders[1].path());
+        assert_eq!(lost.done(), stop);
+        let state = folders[1].path().join("state.safetensors");
+        let written = fs::read(&state).unwrap();
+        lost.go(stop + 2, &mut |_| ()).unwrap();
+        fs::write(&state, written).unwrap();
+    }
+    let mut rest = open(folders[1].path());
+    assert_eq!(rest.done(), 13);
+    rest.go(u64::MAX, &mut |_| ()).unwrap();
+    let (a, b) = (rest.trainer().state(), whole.trainer().state());
+    assert_eq!(bits(&a.values), bits(&b.values));
+    assert_eq!(bits(&a.second), bits(&b.second));
+    assert_eq!(a.mark.best, b.mark.best);
+    assert_eq!(timeless(&rest), timeless(&whole));
+    for name in ["last/model.safetensors", "best/model.safetensors"] {
+        let [a, b] = [0, 1].map(|i: usize| fs::read(folders[i].path().join(name)).unwrap());
+        assert_eq!(a, b, "{name}");
+    }
+    // There is nothing left to do.
+    let mut again = open(folders[0].path());
+    again.go(u64::MAX, &mut |_| panic!("a step more")).unwrap();
+}
+
+#[test]
+fn threads_and_packs_do_not_matter_but_for_rounding() {
+    let (questions, files) = (questions(), files());
+    let run = |threads: usize, pack_tokens: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let settings = Settings {
+            pack_tokens,
+            ..settings(6)
+        };
+        let folder = tempfile::tempdir().unwrap();
+        pool.install(|| {
+            let mut run =
+                Run::open(folder.path(), begin(settings, &questions, &[], &files)).unwrap();
+            let mut losses = Vec::new();
+            run.go(6, &mut |event| {
+                if let Event::Step { loss, .. } = event {
+                    losses.push(*loss);
+                }
+            })
+            .unwrap();
+            (run.trainer().state().values.clone(), losses)
+        })
+    };
+    let (one, losses) = run(1, 100);
+    assert_eq!(bits(&run(3, 100).0), bits(&one));
+    // Where a gradient is next to nothing Adam makes a step of its rounding: weights may part, what they do may not.
+    for (a, b) in run(2, 10_000).1.iter().zip(&losses) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+    assert!(losses[0] - losses[5] > 0.1, "{losses:?}");
+}
+
+#[test]
+fn what_is_frozen_stays() {
+    let (questions, files) = (questions(), files());
+    let settings = Settings {
+        freeze_embeddings: true,
+        freeze_layers: 1,
+        ..settings(3)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::open(folder.path(), begin(settings, &questions, &[], &files)).unwrap();
+    run.go(3, &mut |_| ()).unwrap();
+    let before = loaded().encoder.values();
+    let after = &run.trainer().state().values;
+    for ((parameter, before), after) in run.trainer().parameters().iter().zip(before).zip(after) {
+        let trained = matches!(parameter.site, Site::Layer(1, _) | Site::Head);
+        let (site, side) = (parameter.site, parameter.side);
+        assert_eq!(before != *after, trained, "{site:?} {side:?}");
+    }
+}
+
+#[test]
+fn another_run_and_bad_numbers_are_refused() {
+    let (questions, files) = (questions(), files());
+    let folder = tempfile::tempdir().unwrap();
+    Run::open(folder.path(), begin(settings(3), &questions, &[], &files)).unwrap();
+    let other = begin(settings(4), &questions, &[], &files);
+    let error = Run::open(folder.path(), other).unwrap_err();
+    let TrainError::OtherRun { differences, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*differences, ["settings.steps: it has 3, asked for 4"]);
+    let none = Run::open(folder.path(), begin(settings(3), &[], &[], &files)).unwrap_err();
+    assert!(matches!(none, TrainError::NoQuestion), "{none}");
+
+    let wild = Settings {
+        rate: 1e30,
+        ..settings(50)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::open(folder.path(), begin(wild, &questions, &[], &files)).unwrap();
+    let error = run.go(50, &mut |_| ()).unwrap_err();
+    let TrainError::NotFinite { step, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(run.done() + 1, step);
+    let state = run.trainer().state();
+    assert!(state.first.iter().flatten().all(|m| m.is_finite()));
+}
