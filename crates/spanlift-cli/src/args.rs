@@ -23,6 +23,7 @@ use crate::controls::{self, AnswersArg};
 use crate::method::MethodArgs;
 use crate::output;
 use crate::study::args::StudyArgs;
+use crate::train::TrainArgs;
 
 /// Why did a BERT question-answering model give its answer?
 ///
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     Compare(CompareArgs),
     Study(StudyArgs),
+    Train(TrainArgs),
 }
 
 /// Answer a question about a passage and show why
@@ -410,7 +412,7 @@ fn kept_edges(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected edges:K, with K a whole number of at least 1".to_owned())
 }
 
-fn finite(text: &str) -> Result<f64, String> {
+pub(crate) fn finite(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
         _ => Err("expected a finite number".to_owned()),

@@ -17,6 +17,7 @@ mod render;
 mod show;
 mod side_by_side;
 mod study;
+mod train;
 mod windows;
 
 use std::process::ExitCode;
@@ -34,5 +35,6 @@ fn main() -> ExitCode {
         args::Command::Show(args) => show::run(&args),
         args::Command::Compare(args) => compare::run(&args),
         args::Command::Study(args) => study::run(&args),
+        args::Command::Train(args) => train::run(&args),
     })
 }

@@ -64,6 +64,42 @@ impl Model {
         })
     }
 
+    /// Its config and tokenizer, by their names.
+    pub(crate) fn files(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let folder = match &self.place {
+            Place::Embedded => {
+                let mut files = Vec::new();
+                if let Source::Embedded {
+                    config,
+                    tokenizer,
+                    tokenizer_config,
+                    ..
+                } = embedded()?
+                {
+                    files.push(("config.json".to_owned(), config.to_vec()));
+                    files.push(("tokenizer.json".to_owned(), tokenizer.to_vec()));
+                    let settings = tokenizer_config.map(<[u8]>::to_vec);
+                    files.extend(settings.map(|bytes| ("tokenizer_config.json".to_owned(), bytes)));
+                }
+                return Ok(files);
+            }
+            Place::Folder(folder) => folder,
+            #[cfg(feature = "hub")]
+            Place::Cached(folder, _) => folder,
+        };
+        let mut files = Vec::new();
+        for name in TEXTS {
+            let path = folder.join(name);
+            if path.is_file() {
+                let bytes = fs::read(&path);
+                let bytes =
+                    bytes.with_context(|| format!("`{}` cannot be read", path.display()))?;
+                files.push((name.to_owned(), bytes));
+            }
+        }
+        Ok(files)
+    }
+
     /// SHA-256 of the files that it may be read from, in hexadecimal.
     pub(crate) fn hash(&self) -> anyhow::Result<String> {
         let mut hash = Sha256::new();
@@ -129,6 +165,19 @@ fn read<T: Real>(
         anyhow::Error::from(error).context(what.to_owned())
     })
 }
+
+/// Files of a checkpoint that are not its weights.
+const TEXTS: [&str; 9] = [
+    "added_tokens.json",
+    "config.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+];
 
 /// What configs, tokenizers and weights end in.
 const ENDINGS: [&str; 4] = ["bin", "json", "safetensors", "txt"];

@@ -10,6 +10,7 @@
 pub mod adamw;
 mod error;
 pub mod features;
+pub mod files;
 pub mod loss;
 pub mod order;
 pub mod plan;

@@ -109,6 +109,66 @@ pub struct Run<'a> {
     events: Vec<Event>,
 }
 
+/// The plan of a run that is in this folder, if there is one.
+///
+/// # Errors
+///
+/// Where its `train.json` cannot be read, or is none.
+pub fn planned(folder: &Path) -> Result<Option<TrainPlan>, TrainError> {
+    let path = folder.join(PLAN);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", &path)(error)),
+    };
+    let plan = serde_json::from_slice(&bytes);
+    plan.map(Some).map_err(|error| TrainError::State {
+        path,
+        reason: error.to_string(),
+    })
+}
+
+/// The windows that a run learns from.
+///
+/// # Errors
+///
+/// [`TrainError::Encode`] for the first question that cannot be encoded, [`TrainError::NoQuestion`] where there is none.
+pub fn windows(begin: &Begin<'_>) -> Result<Vec<Feature>, TrainError> {
+    let settings = &begin.plan.settings;
+    let cut = Cut {
+        max_tokens: settings
+            .max_tokens
+            .min(begin.checkpoint.encoder.config.positions),
+        stride: settings.stride,
+    };
+    let features = features(begin.questions, &begin.checkpoint.vocabulary, cut)?;
+    if features.is_empty() {
+        return Err(TrainError::NoQuestion);
+    }
+    Ok(features)
+}
+
+/// Seconds that a step of a run takes, in the mean of so many that nothing comes of; the first is not counted.
+///
+/// # Errors
+///
+/// As for [`Run::open`] and [`Run::go`].
+pub fn timed(begin: &Begin<'_>, steps: u64) -> Result<f64, TrainError> {
+    let settings = &begin.plan.settings;
+    let windows = windows(begin)?;
+    let mut order = Order::new(windows.len(), settings.batch, settings.seed);
+    let mut trainer = Trainer::new(begin.checkpoint.clone(), None, settings)?;
+    let mut begun = Instant::now();
+    for t in 0..=steps {
+        let batch: Vec<&Feature> = order.batch(t + 1).iter().map(|&at| &windows[at]).collect();
+        trainer.step(&batch, settings)?;
+        if t == 0 {
+            begun = Instant::now();
+        }
+    }
+    Ok(begun.elapsed().as_secs_f64() / steps.max(1) as f64)
+}
+
 impl<'a> Run<'a> {
     /// Makes the folder, or goes on in it where it holds the same plan.
     ///
@@ -118,34 +178,17 @@ impl<'a> Run<'a> {
     /// folder cannot be used, a question not be encoded, or the model not be trained.
     pub fn open(folder: &Path, begin: Begin<'a>) -> Result<Self, TrainError> {
         let settings = &begin.plan.settings;
-        let cut = Cut {
-            max_tokens: settings
-                .max_tokens
-                .min(begin.checkpoint.encoder.config.positions),
-            stride: settings.stride,
-        };
-        let features = features(begin.questions, &begin.checkpoint.vocabulary, cut)?;
-        if features.is_empty() {
-            return Err(TrainError::NoQuestion);
-        }
+        let features = windows(&begin)?;
         fs::create_dir_all(folder).map_err(failed("made", folder))?;
         let path = folder.join(PLAN);
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let there = serde_json::from_slice::<TrainPlan>(&bytes);
-                let there = there.map_err(|error| TrainError::State {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                })?;
+        match planned(folder)? {
+            Some(there) => {
                 let differences = there.differences(&begin.plan);
                 if !differences.is_empty() {
                     return Err(TrainError::OtherRun { path, differences });
                 }
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                write_whole(&path, &json(&begin.plan, &path)?)?;
-            }
-            Err(error) => return Err(failed("read", &path)(error)),
+            None => write_whole(&path, &json(&begin.plan, &path)?)?,
         }
         let parameters = begin.checkpoint.encoder.parameters()?;
         let names = names(&parameters);

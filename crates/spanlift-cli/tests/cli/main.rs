@@ -25,4 +25,5 @@ mod mutations;
 mod no_hub;
 mod study;
 mod terminal;
+mod train;
 mod windows;

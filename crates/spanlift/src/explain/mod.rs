@@ -171,6 +171,12 @@ impl<T: Real> Explainer<T> {
         self
     }
 
+    /// What it is around.
+    #[must_use]
+    pub fn into_checkpoint(self) -> Checkpoint<T> {
+        self.checkpoint
+    }
+
     /// The loaded checkpoint.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint<T> {

@@ -1,0 +1,222 @@
+//! `train`: a tiny model fine-tuned, killed, and gone on with.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::desk::Desk;
+
+const TRAIN: [&str; 7] = [
+    "train",
+    "--base",
+    "model",
+    "--data",
+    "squad.json",
+    "--out",
+    "trained",
+];
+
+fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&TRAIN[..], &["--max-tokens", "64"], more].concat()
+}
+
+fn events(desk: &Desk) -> Vec<Value> {
+    let text = String::from_utf8(desk.read("trained/metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_model_is_trained_measured_and_used() {
+    let desk = Desk::new();
+    let more = [
+        "--dev",
+        "squad.json",
+        "--steps",
+        "150",
+        "--batch",
+        "4",
+        "--dropout",
+        "0",
+    ];
+    let more = [
+        &more[..],
+        &[
+            "--rate",
+            "5e-3",
+            "--evaluate-every",
+            "50",
+            "--save-every",
+            "40",
+        ],
+    ]
+    .concat();
+    let ran = desk.run(&args(&more)).succeeded();
+    assert!(
+        ran.stdout
+            .starts_with("150 steps, 50.00 epochs of 9 windows"),
+        "{}",
+        ran.stdout
+    );
+    let events = events(&desk);
+    let losses: Vec<f64> = events
+        .iter()
+        .filter_map(|event| event["step"]["loss"].as_f64())
+        .collect();
+    assert_eq!(losses.len(), 150);
+    assert!(losses[0] > 1.0 && losses[149] < 0.2, "{losses:?}");
+    let dev: Vec<&Value> = events
+        .iter()
+        .filter(|event| !event["dev"].is_null())
+        .collect();
+    assert_eq!(dev.len(), 3);
+    assert!(
+        dev[2]["dev"]["exact"].as_f64().unwrap() > 85.0,
+        "{}",
+        dev[2]
+    );
+    assert!(
+        ran.stderr.contains("of 9 dev questions, the best so far"),
+        "{}",
+        ran.stderr
+    );
+    // What was written is a model like any other, and answers as the run said.
+    let best = [
+        "evaluate",
+        "--data",
+        "squad.json",
+        "--model",
+        "trained/best",
+        "--max-tokens",
+        "64",
+    ];
+    let evaluated = desk.run(&best).succeeded();
+    let exact = format!("{:.2}", dev[2]["dev"]["exact"].as_f64().unwrap());
+    assert!(
+        evaluated.stdout.contains(&exact),
+        "{exact}: {}",
+        evaluated.stdout
+    );
+    let config: Value = serde_json::from_slice(&desk.read("trained/last/config.json")).unwrap();
+    assert_eq!(config["architectures"][0], "BertForQuestionAnswering");
+    // Nothing is left to do.
+    let again = desk.run(&args(&more)).succeeded();
+    assert!(
+        again.stderr.contains("going on after step 150 of 150"),
+        "{}",
+        again.stderr
+    );
+}
+
+/// `kill` is SIGKILL: nothing of the process runs after it.
+#[test]
+fn a_killed_run_goes_on_to_the_same_weights() {
+    let more = ["--steps", "400", "--batch", "4", "--save-every", "7"];
+    let desk = Desk::new();
+    desk.run(&args(&more)).succeeded();
+    let whole = desk.read("trained/last/model.safetensors");
+    fs::rename(desk.path("trained"), desk.path("whole")).unwrap();
+
+    let done = |desk: &Desk| {
+        let lines = fs::read_to_string(desk.path("trained/metrics.jsonl")).unwrap_or_default();
+        lines.lines().count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut seen = Vec::new();
+    for killed in 1..=3 {
+        let mut command = desk.std_command(&args(&more));
+        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = quiet.spawn().unwrap();
+        while done(&desk) < 60 * killed && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen.push(done(&desk));
+    }
+    assert!(
+        seen[0] < seen[1] && seen[1] < seen[2] && seen[2] < 400,
+        "{seen:?}"
+    );
+    desk.run(&args(&more)).succeeded();
+    assert!(desk.read("trained/last/model.safetensors") == whole);
+    assert_eq!(events(&desk).len(), 400);
+}
+
+#[test]
+fn a_base_without_a_head_gets_one_that_is_drawn() {
+    let desk = Desk::new();
+    desk.edit_tensors(|tensors| tensors.retain(|name, _| !name.starts_with("qa_outputs")));
+    let run = |seed: &str| {
+        let ran = desk
+            .run(&args(&["--steps", "1", "--seed", seed]))
+            .succeeded();
+        assert!(
+            ran.stderr.contains("a fresh one is drawn"),
+            "{}",
+            ran.stderr
+        );
+        let bytes = desk.read("trained/last/model.safetensors");
+        fs::remove_dir_all(desk.path("trained")).unwrap();
+        bytes
+    };
+    let one = run("1");
+    assert!(run("1") == one);
+    assert!(run("2") != one);
+}
+
+#[test]
+fn minutes_become_steps_once() {
+    let desk = Desk::new();
+    let more = ["--minutes", "0.01", "--save-every", "100000"];
+    let ran = desk.run(&args(&more)).succeeded();
+    assert!(ran.stderr.contains("a step takes "), "{}", ran.stderr);
+    let plan: Value = serde_json::from_slice(&desk.read("trained/train.json")).unwrap();
+    let steps = plan["settings"]["steps"].as_u64().unwrap();
+    assert_eq!(events(&desk).len() as u64, steps);
+    let again = desk.run(&args(&more)).succeeded();
+    assert!(!again.stderr.contains("a step takes "), "{}", again.stderr);
+}
+
+#[test]
+fn what_cannot_be_trained_is_said() {
+    let desk = Desk::new();
+    desk.run(&args(&["--steps", "1"])).succeeded();
+    desk.add_model("other", "four-layers");
+    for (more, words) in [
+        (
+            &["--steps", "2"][..],
+            "settings.steps: it has 1, asked for 2",
+        ),
+        (
+            &["--steps", "1", "--limit", "3"],
+            "data.questions: it has 9, asked for 3",
+        ),
+        (
+            &["--steps", "1", "--freeze-layers", "3"],
+            "--freeze-layers: the model has 2 layers, got 3",
+        ),
+        (&["--steps", "1", "--dev", "none.json"], "none.json"),
+        (&["--steps", "0"], "--steps"),
+        (&["--rate", "0"], "expected a number above 0"),
+        (&["--dropout", "1"], "expected a number from 0 to below 1"),
+    ] {
+        desk.run(&args(more)).refused(&[words]);
+    }
+    let other = [
+        "train",
+        "--base",
+        "other",
+        "--data",
+        "squad.json",
+        "--out",
+        "trained",
+        "--steps",
+        "1",
+    ];
+    desk.run(&other)
+        .refused(&["train.json", "base.layers: it has 2, asked for 4"]);
+}
