@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use spanlift::attribute::Reference;
 use spanlift_study::claims::{self, Claims};
 
 use super::args::{ClaimsArgs, ControlArgs, RunArgs};
@@ -28,7 +29,8 @@ pub(super) fn test(study: &Study, run: &RunArgs, controls: &ControlArgs) -> anyh
     let spans = control(controls.random_spans.as_deref(), "--random-spans")?;
     let weights = control(controls.random_weights.as_deref(), "--random-weights")?;
     let reference = study.plan.method.info.reference.as_str();
-    if reference != "zero" && reference != "mean" {
+    // Of several, or of ids that were given, one may replace the separators.
+    if Reference::named(reference).is_some_and(|one| one.count() == 1 && one != Reference::Zero) {
         output::note(&format!(
             "with the reference {reference}, [CLS] and the separators are what they are in the input: their score at the input of layer 1 \
              is 0 by construction, which counts against claim a; a run with --reference zero has no such hole"
@@ -49,9 +51,10 @@ pub(super) fn text(found: &Claims) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n({claim}) {}: {}\n",
+            "\n({claim}) {}: {}\n{}\n",
             verdict.statement,
-            ruling.to_uppercase()
+            ruling.to_uppercase(),
+            verdict.why
         );
         let of_claim = || found.findings.iter().filter(move |f| f.claim == claim);
         let mut heading: Vec<String> = ["", "score", "n", "mean [95 %]", "> 0"]
