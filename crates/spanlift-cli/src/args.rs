@@ -377,6 +377,15 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// The fewest resamples that have percentiles beyond the 2.5th.
+const FEWEST_RESAMPLES: usize = 100;
+
+pub(crate) fn resamples(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| *number >= FEWEST_RESAMPLES);
+    number.ok_or_else(|| format!("expected a whole number of at least {FEWEST_RESAMPLES}"))
+}
+
 /// More than any machine of today has cores, and few enough to be started in a moment.
 const MOST_THREADS: usize = 512;
 

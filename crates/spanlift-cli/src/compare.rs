@@ -17,7 +17,7 @@ use spanlift_study::faithfulness::{
     self, Comparison, ComparisonPlan, PageData, Row, Sanity, Step, Summary,
 };
 
-use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference};
+use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference, resamples};
 use crate::data;
 use crate::method::{RuledArg, SettingArgs};
 use crate::model::Model;
@@ -51,7 +51,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, default_value = "mask")]
     pub(crate) reference: String,
     /// How often passages are resampled for an interval
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = resamples)]
     pub(crate) resamples: usize,
     /// Of N questions drawn at random, also: the scores when the model is re-initialised from the top (they must change), and under
     /// other references

@@ -7,10 +7,11 @@
 //!
 //! Encoder and decoder as in Cho et al. 2014 (which has the GRU, eqs. 5 to 8) and Srivastava et al. 2015 (reconstruction, its decoder not fed its own output); layers,
 //! gradients and Adam (Kingma and Ba 2015) of candle. Maps are centred by the mean map of the training questions and divided by one standard deviation of all; the loss is the mean
-//! squared error. 70 % of the questions train, 15 % say when to stop, and the last 15 % are what the errors are reported of. All that is
+//! squared error. 70 % of the questions train, 15 % say when to stop, and the last 15 % are what the errors are reported of; the questions of a passage stay together, as they share
+//! its tokens. All that is
 //! random (weights, uniform within ±1/√H; order) comes from the seed, and the arithmetic runs on one thread: the same numbers to the bit each time on one machine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::rnn::{GRU, GRUConfig, GRUState, RNN};
@@ -19,6 +20,7 @@ use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::Array2;
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::StudyError;
@@ -26,6 +28,9 @@ use crate::cluster::generator;
 
 /// The fewest questions that are learned from.
 const LEAST: usize = 40;
+
+/// The fewest passages: some to train with, one to stop by, one held out.
+const PASSAGES: usize = 3;
 
 /// Learning rate of Adam.
 const RATE: f64 = 3e-3;
@@ -79,19 +84,31 @@ impl Default for Training {
     }
 }
 
-/// Trains on the questions' maps, each question with as many maps of as many bins as the others, and gives the code of each.
+/// Trains on the questions' maps, each question with as many maps of as many bins as the others, and gives the code of each. `passages`
+/// has the number of each question's passage.
 ///
 /// # Errors
 ///
-/// [`StudyError::Rows`] for fewer than forty questions, [`StudyError::Maps`] where a map differs in shape or has a number that is not finite, [`StudyError::Setting`],
+/// [`StudyError::Rows`] for fewer than forty questions or three passages, [`StudyError::Maps`] where a map differs in shape or has a number that is not finite, [`StudyError::Setting`],
 /// [`StudyError::Constant`] where all questions have the same maps, [`StudyError::Failed`].
-pub fn learn(maps: &[Vec<Vec<f32>>], training: &Training) -> Result<Learned, StudyError> {
+pub fn learn(
+    maps: &[Vec<Vec<f32>>],
+    passages: &[usize],
+    training: &Training,
+) -> Result<Learned, StudyError> {
     let (steps, bins) = shape(maps, training)?;
+    if passages.len() != maps.len() {
+        return Err(StudyError::Maps {
+            what: "passages".to_owned(),
+            expected: format!("one of each of {} questions", maps.len()),
+            got: passages.len().to_string(),
+        });
+    }
     let flat: Vec<Vec<f32>> = maps.iter().map(|maps| maps.concat()).collect();
     // Candle and its products use the pool they are called from.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     let pool = pool.map_err(|error| failed(&error.to_string()))?;
-    pool.install(|| run(&flat, steps, bins, training))
+    pool.install(|| run(&flat, passages, steps, bins, training))
 }
 
 fn failed(reason: &str) -> StudyError {
@@ -159,17 +176,14 @@ fn shape(maps: &[Vec<Vec<f32>>], training: &Training) -> Result<(usize, usize), 
 
 fn run(
     maps: &[Vec<f32>],
+    passages: &[usize],
     steps: usize,
     bins: usize,
     training: &Training,
 ) -> Result<Learned, StudyError> {
     let mut rng = generator(training.seed, 0);
-    let mut order: Vec<usize> = (0..maps.len()).collect();
-    order.shuffle(&mut rng);
-    let held_out = order.len() * 15 / 100;
-    let (test, rest) = order.split_at(held_out);
-    let (stop, train) = rest.split_at(held_out);
-    let scale = Scale::of(maps, train)?;
+    let [test, stop, mut train] = split(passages, &mut rng)?;
+    let scale = Scale::of(maps, &train)?;
     let model = Model::new(steps, bins, training)?;
     let settings = ParamsAdamW {
         lr: RATE,
@@ -200,7 +214,6 @@ fn run(
     };
     let (mut least, mut kept, mut since) = (f64::INFINITY, model.weights()?, 0);
     let mut course = Vec::new();
-    let mut train = train.to_vec();
     for _ in 0..training.epochs {
         train.shuffle(&mut rng);
         let mut sum = 0.0;
@@ -209,7 +222,7 @@ fn run(
             adam.backward_step(&loss)?;
             sum += f64::from(loss.to_scalar::<f32>()?) * rows.len() as f64;
         }
-        let now = error(stop)?;
+        let now = error(&stop)?;
         course.push((sum / train.len() as f64 * scale.sd * scale.sd, now));
         if now < least {
             (least, kept, since) = (now, model.weights()?, 0);
@@ -235,13 +248,42 @@ fn run(
     }
     Ok(Learned {
         codes,
-        error: error(test)?,
-        mean_error: scale.mean_error(maps, test),
-        pca_error: pca_error(maps, &train, test, &scale, training.code)?,
-        held_out,
+        error: error(&test)?,
+        mean_error: scale.mean_error(maps, &test),
+        pca_error: pca_error(maps, &train, &test, &scale, training.code)?,
+        held_out: test.len(),
         epochs: course.len(),
         course,
     })
+}
+
+/// The questions that are held out, those that say when to stop, and those that train: whole passages, in an order that is drawn, until
+/// the first two have 15 % of the questions each.
+fn split(passages: &[usize], rng: &mut ChaCha8Rng) -> Result<[Vec<usize>; 3], StudyError> {
+    let mut of_passage: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (question, passage) in passages.iter().enumerate() {
+        of_passage.entry(*passage).or_default().push(question);
+    }
+    if of_passage.len() < PASSAGES {
+        return Err(StudyError::Rows {
+            what: "passages of the autoencoder",
+            expected: PASSAGES,
+            got: of_passage.len(),
+        });
+    }
+    let mut order: Vec<Vec<usize>> = of_passage.into_values().collect();
+    order.shuffle(rng);
+    let enough = (passages.len() * 15 / 100).max(1);
+    let mut parts: [Vec<usize>; 3] = Default::default();
+    let mut left = order.len();
+    for questions in order {
+        // A passage is left for each part that is still to come.
+        let part = (0..2).find(|&part| parts[part].len() < enough && left > 2 - part);
+        parts[part.unwrap_or(2)].extend(questions);
+        left -= 1;
+    }
+    let [test, stop, train] = parts;
+    Ok([test, stop, train])
 }
 
 /// The mean map of the training questions, and the standard deviation of all their numbers from it.
@@ -395,5 +437,46 @@ impl Model {
     fn restore(&self, weights: &[Tensor]) -> Result<(), candle_core::Error> {
         let mut pairs = self.vars.iter().zip(weights);
         pairs.try_for_each(|(var, weight)| var.set(weight))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_passage_is_in_one_part() {
+        let passages: Vec<usize> = (0..400).map(|question| question / 7).collect();
+        let parts = split(&passages, &mut generator(1, 0)).unwrap();
+        let [test, stop, train] = parts
+            .each_ref()
+            .map(|part| part.iter().map(|&q| passages[q]).collect::<BTreeSet<_>>());
+        assert!(test.is_disjoint(&stop) && test.is_disjoint(&train) && stop.is_disjoint(&train));
+        let sizes = parts.each_ref().map(Vec::len);
+        assert_eq!(sizes.iter().sum::<usize>(), 400);
+        assert!(
+            sizes[..2].iter().all(|size| (60..67).contains(size)),
+            "{sizes:?}"
+        );
+    }
+
+    #[test]
+    fn however_unequal_passages_are_no_part_is_empty() {
+        for large in 0..3 {
+            let passages: Vec<usize> = (0..40)
+                .map(|q| if q < 2 { (large + 1 + q) % 3 } else { large })
+                .collect();
+            for seed in 0..9 {
+                let parts = split(&passages, &mut generator(seed, 0)).unwrap();
+                assert!(parts.iter().all(|part| !part.is_empty()), "{parts:?}");
+            }
+        }
+        let error = split(&[0, 0, 1], &mut generator(1, 0)).unwrap_err();
+        assert!(
+            error.to_string().contains("passages of the autoencoder"),
+            "{error}"
+        );
     }
 }

@@ -2,12 +2,18 @@
 //!
 //! Questions about one passage share its tokens, and often its answer: resampling questions would take them for independent
 //! and make intervals too narrow. So whole passages are drawn with replacement, as many as there are; the interval of a
-//! mean is that between the 2.5th and the 97.5th percentile of the resampled means (percentile bootstrap; Efron & Tibshirani
-//! 1993, chapter 13).
+//! mean is that between two percentiles of the resampled means. For many passages they are the 2.5th and the 97.5th (Efron &
+//! Tibshirani 1993, chapter 13); for n of them they lie further out, at Φ(−√(n/(n − 1)) t), t the 97.5th percentile of Student's
+//! distribution with n − 1 degrees of freedom, as resampled means of few vary too little (expanded percentiles; Hesterberg 2015,
+//! section 5.3). Fewer than [`LEAST`] passages resample to too few means for any percentile: a mean of them has no interval.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+/// Of fewer passages a mean has no interval.
+pub const LEAST: usize = 10;
 
 /// A mean, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,9 +22,11 @@ pub struct Estimate {
     pub questions: usize,
     /// Their mean; not a number where there are none.
     pub mean: f64,
-    /// 2.5 % of the resampled means are below.
+    /// Passages that those questions are about.
+    pub passages: usize,
+    /// The lower end of its interval of 95 %; not a number for fewer than [`LEAST`] passages.
     pub low: f64,
-    /// 2.5 % of the resampled means are above.
+    /// The upper end.
     pub high: f64,
 }
 
@@ -26,10 +34,17 @@ impl Estimate {
     /// Of nothing.
     pub const NONE: Self = Self {
         questions: 0,
+        passages: 0,
         mean: f64::NAN,
         low: f64::NAN,
         high: f64::NAN,
     };
+
+    /// It has an interval.
+    #[must_use]
+    pub fn is_sure(self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
 }
 
 /// How intervals are made.
@@ -72,15 +87,31 @@ impl Bootstrap {
             let mut drawn: Vec<f64> = resampled.iter().map(|draw| draw[c]).collect();
             drawn.retain(|mean| mean.is_finite());
             drawn.sort_unstable_by(f64::total_cmp);
+            let with = passages.counts.iter().filter(|counts| counts[c] > 0.0);
+            let with = with.count();
+            let tail = tail(with);
+            let at = |p: f64| tail.map_or(f64::NAN, |tail| percentile(&drawn, (p - tail).abs()));
             Estimate {
                 questions: counts[c] as usize,
+                passages: with,
                 mean: means[c],
-                low: percentile(&drawn, 0.025),
-                high: percentile(&drawn, 0.975),
+                low: at(0.0),
+                high: at(1.0),
             }
         };
         (0..columns).map(column).collect()
     }
+}
+
+/// The share of resampled means that lie below an interval of 95 %; none for fewer than [`LEAST`] passages.
+fn tail(passages: usize) -> Option<f64> {
+    if passages < LEAST {
+        return None;
+    }
+    let n = passages as f64;
+    let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
+    let wider = student.inverse_cdf(0.975) * (n / (n - 1.0)).sqrt();
+    Some(Normal::standard().cdf(-wider))
 }
 
 /// Between the neighbours of rank p·(n − 1); not a number where there are none.
@@ -160,6 +191,8 @@ impl Passages {
 
 #[cfg(test)]
 mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+
     use super::*;
 
     fn questions(values: &[(usize, f64)]) -> Vec<(usize, [f64; 1])> {
@@ -218,6 +251,50 @@ mod tests {
         let estimate = mean(Bootstrap::default(), &[(0, 1.0), (1, f64::NAN), (2, 3.0)]);
         assert_eq!((estimate.questions, estimate.mean), (2, 2.0));
         assert!(mean(Bootstrap::default(), &[]).mean.is_nan());
+    }
+
+    #[test]
+    fn percentiles_of_few_passages_lie_further_out() {
+        // Student's t with 19 degrees of freedom is 2.0930 at 97.5 %; √(20/19) · 2.0930 = 2.1474; Φ(−2.1474) = 0.01588.
+        assert!((tail(20).unwrap() - 0.01588).abs() < 1e-5);
+        assert!((tail(100_000).unwrap() - 0.025).abs() < 1e-5);
+        assert_eq!(tail(LEAST - 1), None);
+    }
+
+    #[test]
+    fn few_passages_have_no_interval() {
+        let of = |passages: usize| {
+            let values: Vec<(usize, f64)> = (0..90).map(|i| (i % passages, i as f64)).collect();
+            mean(Bootstrap::default(), &values)
+        };
+        let (few, enough) = (of(LEAST - 1), of(LEAST));
+        assert_eq!(
+            (few.questions, few.passages, few.mean),
+            (90, LEAST - 1, 44.5)
+        );
+        assert!(few.low.is_nan() && few.high.is_nan() && !few.is_sure());
+        assert!(enough.low < 44.5 && 44.5 < enough.high && enough.is_sure());
+    }
+
+    /// Of 2,000 data sets whose mean is 0 no more than one in twenty may lie beside 0 (and a few by the luck of the draw).
+    #[test]
+    fn an_interval_of_ten_passages_has_the_mean() {
+        let sets = 2000;
+        let beside = (0..sets).filter(|&set| {
+            let mut rng = ChaCha8Rng::seed_from_u64(set);
+            let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+            let values: Vec<(usize, f64)> = (0..LEAST).map(|i| (i, normal())).collect();
+            let found = mean(
+                Bootstrap {
+                    resamples: 400,
+                    seed: set,
+                },
+                &values,
+            );
+            found.low > 0.0 || found.high < 0.0
+        });
+        let share = beside.count() as f64 / sets as f64;
+        assert!(share < 0.07, "{share}");
     }
 
     #[test]

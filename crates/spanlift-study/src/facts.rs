@@ -38,7 +38,7 @@ pub struct Facts {
     pub digits: f64,
     /// The share of the passage's words that begin with a capital and no sentence.
     pub names: f64,
-    /// The share of the question's keywords that the passage has; none where it has no keyword.
+    /// The share of the question's keywords that the passage's explained window has; none where it has no keyword.
     pub overlap: Option<f64>,
     /// Where the explained answer begins: its first character as a share of the passage's; none for no answer.
     pub place: Option<f64>,
@@ -61,8 +61,11 @@ impl Facts {
             .filter(|s| s.unicode_words().next().is_some_and(capital))
             .count();
         let capitals = passage_words.iter().filter(|w| capital(w)).count();
-        let spelt: HashSet<String> = passage_words.iter().map(|w| w.to_lowercase()).collect();
-        let keywords = keywords(&words(explanation));
+        // By the tokeniser's words, as the role `match`: "Luther's" has the word "Luther".
+        let tokenised = words(explanation);
+        let of_passage = tokenised.iter().filter(|word| word.part == Part::Passage);
+        let spelt: HashSet<String> = of_passage.map(|word| word.text.to_lowercase()).collect();
+        let keywords = keywords(&tokenised);
         let known = keywords.iter().filter(|word| spelt.contains(*word)).count();
         let answer = &explanation.answer;
         let in_passage = |t: &&spanlift_explanation::Token| t.part == Part::Passage;

@@ -35,6 +35,7 @@ pub mod profile;
 mod questions;
 pub mod report;
 pub mod roles;
+pub mod shuffles;
 mod study;
 mod table;
 

@@ -66,13 +66,7 @@ pub struct Profile {
     pub heads: Option<Vec<f32>>,
     /// Its maps in fixed bins ([`resample`]); (L+1, bins). None where a score is no number.
     pub maps: Option<Vec<Vec<f32>>>,
-    /// Positive and negative shares as [`Profile::layer_features`] has them, with the roles dealt anew among the tokens: what
-    /// roles without a meaning would give. [`SHUFFLES`] of them.
-    pub shuffled: Vec<Vec<f32>>,
 }
-
-/// How often roles are shuffled for the profiles of chance.
-pub const SHUFFLES: usize = 20;
 
 impl Measure {
     /// All of them, in the order of tables.
@@ -94,9 +88,11 @@ impl Measure {
         self as usize
     }
 
+    /// What is not a number stays none, where `max` would make it 0.
     fn of(self, score: f32) -> f64 {
         let score = f64::from(score);
         match self {
+            _ if score.is_nan() => score,
             Self::Positive => score.max(0.0),
             Self::Negative => (-score).max(0.0),
             Self::Absolute => score.abs(),
@@ -105,9 +101,9 @@ impl Measure {
 }
 
 impl Profile {
-    /// Of one row of a run. `passage` is the number of its passage, `seed` what roles are shuffled by.
+    /// Of one row of a run. `passage` is the number of its passage.
     #[must_use]
-    pub fn of(record: &Record, passage: usize, seed: u64) -> Self {
+    pub fn of(record: &Record, passage: usize) -> Self {
         let explanation = &record.explanation;
         let roles = roles(explanation);
         let maps: Vec<&[f32]> = explanation.layers.iter().map(|l| &*l.score).collect();
@@ -117,14 +113,7 @@ impl Profile {
         for role in &roles {
             tokens[role.index()] += 1.0 / roles.len() as f32;
         }
-        let mut dealt = roles.clone();
-        let mut rng = lot::generator(seed, record.id.bytes());
-        let shuffled = (0..SHUFFLES).map(|_| {
-            dealt.shuffle(&mut rng);
-            features(maps.iter().map(|map| shares_of(map, &dealt)))
-        });
         Self {
-            shuffled: shuffled.collect(),
             facts: Facts::of(record),
             passage,
             tokens,
@@ -160,6 +149,21 @@ impl Profile {
     #[must_use]
     pub fn layer_features(&self) -> Vec<f32> {
         features(self.cuts.iter().map(|cut| cut.shares))
+    }
+
+    /// Features as [`Profile::layer_features`] has them, with the roles dealt anew among the tokens `draws` times: what roles without a
+    /// meaning would give. `seed` is what they are dealt by.
+    #[must_use]
+    pub fn shuffled_features(record: &Record, draws: usize, seed: u64) -> Vec<Vec<f32>> {
+        let mut dealt = roles(&record.explanation);
+        let mut rng = lot::generator(seed, record.id.bytes());
+        let maps = record.explanation.layers.iter();
+        let maps: Vec<&[f32]> = maps.map(|layer| &*layer.score).collect();
+        let draw = |_| {
+            dealt.shuffle(&mut rng);
+            features(maps.iter().map(|map| shares_of(map, &dealt)))
+        };
+        (0..draws).map(draw).collect()
     }
 
     /// The names of [`Profile::layer_features`] for a model of so many layers.

@@ -161,11 +161,13 @@ pub(crate) fn is_punctuation(word: &str) -> bool {
 
 fn question_role(word: &str) -> Role {
     let lower = word.to_lowercase();
+    // Some tokenisers leave an apostrophe at what follows it: "'s".
+    let lower = lower.trim_matches(|c: char| !c.is_alphanumeric());
     if is_punctuation(word) {
         Role::Punctuation
-    } else if QUESTION_WORDS.contains(&lower.as_str()) {
+    } else if QUESTION_WORDS.contains(&lower) {
         Role::QuestionWord
-    } else if STOP_WORDS.contains(lower.as_str()) {
+    } else if STOP_WORDS.contains(lower) {
         Role::QuestionOther
     } else {
         Role::QuestionKeyword

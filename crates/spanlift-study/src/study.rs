@@ -7,6 +7,7 @@ use spanlift_store::{Plan, Record, Run};
 
 use crate::StudyError;
 use crate::profile::Profile;
+use crate::shuffles::Shuffles;
 
 /// Rows that are held at a time.
 const ROWS: usize = 256;
@@ -25,12 +26,16 @@ pub struct Study {
 }
 
 impl Study {
-    /// Reads the parts of a run that are there. `seed` is what roles are shuffled by; `look` sees every row.
+    /// Reads the parts of a run that are there. `look` sees every row; `shuffles` too, where the questions are to be clustered.
     ///
     /// # Errors
     ///
     /// Where a part is damaged or cannot be read, or there is no row.
-    pub fn read(run: &Run, seed: u64, mut look: impl FnMut(&Record)) -> Result<Self, StudyError> {
+    pub fn read(
+        run: &Run,
+        mut shuffles: Option<&mut Shuffles>,
+        mut look: impl FnMut(&Record),
+    ) -> Result<Self, StudyError> {
         let mut study = Self {
             plan: run.plan_of().clone(),
             profiles: Vec::new(),
@@ -56,8 +61,12 @@ impl Study {
             }
             let profiles = rows
                 .par_iter()
-                .map(|(record, passage)| Profile::of(record, *passage, seed));
+                .map(|(record, passage)| Profile::of(record, *passage));
             study.profiles.par_extend(profiles);
+            if let Some(shuffles) = &mut shuffles {
+                let records: Vec<&Record> = rows.iter().map(|(record, _)| record).collect();
+                shuffles.extend(&records);
+            }
             rows.clear();
         }
         if study.profiles.is_empty() {

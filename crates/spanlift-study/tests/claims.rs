@@ -18,6 +18,7 @@ use spanlift_study::clusters::{Representation, tables};
 use spanlift_study::groups::{groupings, leads, shares, shift, spread};
 use spanlift_study::profile::{Measure, Profile};
 use spanlift_study::roles::{Role, roles};
+use spanlift_study::shuffles::Shuffles;
 use spanlift_study::{Table, Values};
 
 const LAYERS: usize = 6;
@@ -63,7 +64,7 @@ fn profiles(count: usize, seed: u64, weight: fn(Role, usize) -> f32) -> Vec<Prof
                 };
                 layer.score = roles.iter().map(score).collect();
             }
-            Profile::of(&record, i / 2, 0)
+            Profile::of(&record, i / 2)
         })
         .collect()
 }
@@ -85,7 +86,7 @@ fn the_papers_story_is_found_where_it_was_planted() {
     for verdict in &found.verdicts {
         assert_eq!(verdict.ruling, Ruling::Holds, "{verdict:?}");
     }
-    assert_eq!(found.findings.len(), 20);
+    assert_eq!(found.findings.len(), 22);
 }
 
 #[test]
@@ -101,6 +102,84 @@ fn noise_supports_no_claim() {
         .filter(|f| f.outcome() != Outcome::Unclear)
         .count();
     assert!(sure <= 4, "{sure}");
+}
+
+#[test]
+fn without_both_controls_nothing_holds() {
+    let story = profiles(150, 1, story);
+    let noise = profiles(150, 2, noise);
+    for (spans, weights, expected) in [
+        (
+            None,
+            None,
+            "not held against random spans and re-initialised weights",
+        ),
+        (
+            Some(&noise[..]),
+            None,
+            "not held against re-initialised weights",
+        ),
+        (None, Some(&noise[..]), "not held against random spans"),
+    ] {
+        let found = claims(&story, spans, weights, Bootstrap::default()).unwrap();
+        for verdict in &found.verdicts {
+            assert_eq!(verdict.ruling, Ruling::NotControlled, "{verdict:?}");
+            assert!(verdict.why.ends_with(expected), "{}", verdict.why);
+        }
+    }
+}
+
+#[test]
+fn few_passages_or_no_answer_test_nothing() {
+    // Two questions a passage.
+    let few = profiles(18, 1, story);
+    let found = claims(&few, None, None, Bootstrap::default()).unwrap();
+    for verdict in &found.verdicts {
+        assert_eq!(verdict.ruling, Ruling::NotTestable, "{verdict:?}");
+        assert_eq!(verdict.why, "an interval needs 10 passages, there are 9");
+    }
+    // Claims c and d speak of an answer; no run has one here.
+    let mut unanswered = profiles(150, 1, story);
+    for profile in &mut unanswered {
+        profile.tokens[Role::Answer.index()] = 0.0;
+        for cut in &mut profile.cuts {
+            for shares in cut.shares.iter_mut().flatten() {
+                shares[Role::Answer.index()] = 0.0;
+            }
+        }
+    }
+    let found = claims(&unanswered, None, None, Bootstrap::default()).unwrap();
+    assert_eq!(ruling(&found, 'a'), Ruling::NotControlled);
+    for claim in ['c', 'd'] {
+        assert_eq!(ruling(&found, claim), Ruling::NotTestable);
+    }
+}
+
+/// A random span is no control of a question whose target is no answer.
+#[test]
+fn a_control_counts_where_both_explain_an_answer() {
+    let mut run = profiles(150, 1, story);
+    for profile in run.iter_mut().take(30) {
+        profile.facts.answered = false;
+    }
+    let mut spans = profiles(150, 2, noise);
+    for profile in &mut spans {
+        profile.facts.answered = true;
+    }
+    let found = claims(&run, Some(&spans), None, Bootstrap::default()).unwrap();
+    for finding in &found.findings {
+        assert_eq!(finding.mean.questions, 150, "{}", finding.statistic);
+        assert_eq!(
+            finding.spans.unwrap().questions,
+            120,
+            "{}",
+            finding.statistic
+        );
+    }
+    let table = found.table();
+    assert!(
+        matches!(table.column("spans_questions"), Some(Values::Integer(n)) if n[0] == Some(120))
+    );
 }
 
 #[test]
@@ -310,7 +389,9 @@ fn planted_kinds_of_questions_are_clustered() {
         other.facts.right = false;
     }
     profiles.append(&mut others);
-    let represented = Representation::Profile.of(&profiles, 0).unwrap();
+    let represented = Representation::Profile
+        .of(&profiles, &Shuffles::new(0), 0)
+        .unwrap();
     let clustered = represented
         .cluster(&Options::new(Algorithm::KMeans))
         .unwrap();

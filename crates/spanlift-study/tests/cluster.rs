@@ -124,7 +124,7 @@ fn chance_is_what_the_caller_gives() {
     let same: Vec<Features> = (0..5).map(|_| features(&rows)).collect();
     let same = found(&same);
     assert_eq!(same.verdict, Verdict::Noise);
-    assert!((same.chance_mean - same.silhouette).abs() < 1e-9);
+    assert!((same.by_chance.mean - same.silhouette).abs() < 1e-9);
 }
 
 #[test]

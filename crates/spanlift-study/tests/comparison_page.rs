@@ -105,9 +105,11 @@ fn row(id: &str, passage: usize, flags: [bool; 2], method: &str, metric: &str, v
 fn rows() -> Vec<Row> {
     let names = ["deeplift", "gradient-x-input", "random"];
     let mut rows = Vec::new();
-    for (q, id) in ["a", "b", "c"].into_iter().enumerate() {
+    // Twelve questions, each of a passage of its own, so that their means have intervals.
+    for (place, id) in ('a'..='l').enumerate() {
+        let (q, id) = (place % 3, id.to_string());
         for (m, method) in names.into_iter().enumerate() {
-            let of = |metric: &str, value| row(id, q, [true, q != 1], method, metric, value);
+            let of = |metric: &str, value| row(&id, place, [true, q != 1], method, metric, value);
             let (q, m) = (q as f64, m as f64);
             for removal in ["mask", "delete"] {
                 rows.push(Row {

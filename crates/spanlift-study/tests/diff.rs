@@ -28,7 +28,7 @@ fn profiles(records: &[Record]) -> Vec<Profile> {
     records
         .iter()
         .enumerate()
-        .map(|(i, record)| Profile::of(record, i, 0))
+        .map(|(i, record)| Profile::of(record, i))
         .collect()
 }
 

@@ -12,6 +12,11 @@ use spanlift_study::autoencoder::{Training, learn};
 use spanlift_study::cluster::{Algorithm, Options, Verdict, adjusted_rand, cluster};
 use spanlift_study::maps::BINS;
 
+/// Each question with a passage of its own.
+fn each(maps: &[Vec<Vec<f32>>]) -> Vec<usize> {
+    (0..maps.len()).collect()
+}
+
 fn noise(questions: usize, seed: u64) -> Vec<Vec<Vec<f32>>> {
     let mut rng = generator(seed);
     let mut map = || (0..BINS).map(|_| normal(&mut rng) as f32 / 20.0).collect();
@@ -31,7 +36,7 @@ fn structured_maps_are_learned_and_their_codes_cluster() {
             ..Training::default()
         };
         let start = Instant::now();
-        let learned = learn(&maps, &training).unwrap();
+        let learned = learn(&maps, &each(&maps), &training).unwrap();
         println!(
             "seed {seed}: {} epochs in {:.1?}, error {:.2e}, mean {:.2e}, pca {:.2e}",
             learned.epochs,
@@ -63,7 +68,8 @@ fn noise_is_not_learned() {
         patience: 5,
         ..Training::default()
     };
-    let learned = learn(&noise(400, 3), &training).unwrap();
+    let maps = noise(400, 3);
+    let learned = learn(&maps, &each(&maps), &training).unwrap();
     println!("{:.3e} {:.3e}", learned.error, learned.mean_error);
     assert!(
         learned.error > 0.95 * learned.mean_error,
@@ -90,7 +96,7 @@ fn the_error_of_principal_components_is_that_of_theory() {
         epochs: 1,
         ..Training::default()
     };
-    let learned = learn(&maps, &training).unwrap();
+    let learned = learn(&maps, &each(&maps), &training).unwrap();
     // 18 of 20 numbers with variance 0.01; all with (25 + 16) / 20 more.
     assert!(
         (learned.pca_error / (0.01 * 0.9) - 1.0).abs() < 0.1,
@@ -115,7 +121,8 @@ fn one_seed_gives_one_result_to_the_bit() {
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let pool = pool.build().unwrap();
-        serde_json::to_string(&pool.install(|| learn(&maps, &training).unwrap())).unwrap()
+        serde_json::to_string(&pool.install(|| learn(&maps, &each(&maps), &training).unwrap()))
+            .unwrap()
     };
     let first = of(1, 1);
     assert_eq!(first, of(1, 1));
@@ -126,7 +133,7 @@ fn one_seed_gives_one_result_to_the_bit() {
 #[test]
 fn what_cannot_be_learned_is_refused() {
     let message = |maps: &[Vec<Vec<f32>>], training: &Training| -> String {
-        let error: StudyError = learn(maps, training).unwrap_err();
+        let error: StudyError = learn(maps, &each(maps), training).unwrap_err();
         error.to_string()
     };
     let usual = Training::default();

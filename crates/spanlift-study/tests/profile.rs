@@ -8,8 +8,10 @@
 mod common;
 
 use common::record;
+use spanlift_store::Record;
 use spanlift_study::profile::{Measure, Profile};
 use spanlift_study::roles::{Role, roles};
+use spanlift_study::shuffles::{DRAWS, Shuffles};
 
 const PASSAGE: &str = "Goats sleep. The old bridge, of 1904, was sold in May. Nobody came.";
 
@@ -101,12 +103,16 @@ fn no_answer_has_neither_answer_nor_sentence() {
 
 /// `[CLS] Who ? [SEP] Ada did . [SEP]`, answered by Ada.
 fn scored(scores: [f32; 8]) -> Profile {
+    Profile::of(&scored_record(scores), 0)
+}
+
+fn scored_record(scores: [f32; 8]) -> Record {
     let mut record = record("q", "Who?", "Ada did.", "Ada", 1, 2);
     record.explanation.layers[0].score = scores.to_vec();
     record.explanation.layers[1].score = vec![0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0];
     record.explanation.heads.score = vec![vec![3.0, -1.0]];
     record.attention[0] = vec![0.5, 0.0, 0.0, 0.25, 0.25, 0.0, 0.0, 0.0];
-    Profile::of(&record, 0, 0)
+    record
 }
 
 #[test]
@@ -161,7 +167,9 @@ fn a_map_of_zeros_or_of_no_numbers_has_no_shares() {
 
 #[test]
 fn features_are_named_and_shuffled_roles_keep_their_numbers() {
-    let profile = scored([1.0, 2.0, -1.0, 0.0, 1.0, 0.0, -3.0, 0.0]);
+    let record = scored_record([1.0, 2.0, -1.0, 0.0, 1.0, 0.0, -3.0, 0.0]);
+    let profile = Profile::of(&record, 0);
+    let dealt = Profile::shuffled_features(&record, 20, 0);
     let names = Profile::layer_feature_names(1);
     let features = profile.layer_features();
     assert_eq!(names.len(), features.len());
@@ -175,18 +183,35 @@ fn features_are_named_and_shuffled_roles_keep_their_numbers() {
             .map(|c| c.iter().sum::<f32>())
             .collect::<Vec<_>>()
     };
-    for shuffled in &profile.shuffled {
+    for shuffled in &dealt {
         assert_eq!(sums(shuffled), sums(&features));
     }
-    assert!(
-        profile
-            .shuffled
-            .iter()
-            .any(|shuffled| *shuffled != features)
-    );
-    assert!(
-        profile.shuffled[1..]
-            .iter()
-            .any(|other| *other != profile.shuffled[0])
-    );
+    assert!(dealt.iter().any(|shuffled| *shuffled != features));
+    assert!(dealt[1..].iter().any(|other| *other != dealt[0]));
+    assert_ne!(dealt, Profile::shuffled_features(&record, 20, 1));
+}
+
+/// 2,000 of 2,500 questions are kept, those seen last as likely as the first; the same whatever is seen at a time.
+#[test]
+fn roles_are_dealt_of_a_sample_of_many_questions() {
+    let record = |i: usize| {
+        let mut record = scored_record([0.0; 8]);
+        // Each question can be told by its output map.
+        record.explanation.layers[0].score = vec![i as f32, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        record
+    };
+    let records: Vec<Record> = (0..2_500).map(record).collect();
+    let names = Profile::layer_feature_names(1);
+    let of = |at_once: usize, count: usize| {
+        let mut shuffles = Shuffles::new(7);
+        for some in records[..count].chunks(at_once) {
+            shuffles.extend(&some.iter().collect::<Vec<_>>());
+        }
+        shuffles.features(&names).unwrap()
+    };
+    let (few, many) = (of(64, 100), of(64, 2_500));
+    assert_eq!((few.len(), few[0].rows()), (DRAWS, 100));
+    assert_eq!((many.len(), many[3].rows()), (DRAWS, 2_000));
+    assert_eq!(many[3].values(), of(1000, 2_500)[3].values());
+    assert!(of(64, 0).is_empty());
 }

@@ -115,11 +115,12 @@ function claims(table: Table | undefined): string | null {
     const verdict = table.text(row, "verdict");
     verdicts.set(verdict, [...(verdicts.get(verdict) ?? []), table.text(row, "claim")]);
   }
-  const parts = ["holds", "mixed", "does not"].flatMap((verdict) => {
+  const parts = ["holds", "mixed", "does not", "not controlled", "not testable"].flatMap((verdict) => {
     const letters = verdicts.get(verdict);
     if (!letters) return [];
     const many = letters.length > 1;
-    const word = verdict === "holds" ? (many ? "hold" : "holds") : verdict === "mixed" ? (many ? "are mixed" : "is mixed") : many ? "do not hold" : "does not hold";
+    const be = many ? "are" : "is";
+    const word = verdict === "holds" ? (many ? "hold" : "holds") : verdict === "does not" ? (many ? "do not hold" : "does not hold") : `${be} ${verdict}`;
     return [`${listed(letters.map((letter) => `(${letter})`))} ${word}`];
   });
   return parts.length > 0 ? `Of the paper’s claims ${listed(parts)}.` : null;
@@ -130,8 +131,8 @@ function clusters(table: Table | undefined): string | null {
   const parts: string[] = [];
   for (let row = 0; row < table.rows; row++) {
     const name = `the ${representationName(table.text(row, "representation"))} (${table.text(row, "algorithm")})`;
-    const [silhouette, chance] = [table.number(row, "silhouette"), table.number(row, "chance_high")];
-    const against = silhouette !== null && chance !== null ? ` (silhouette ${plain(silhouette, 2)}, by chance up to ${plain(chance, 2)})` : "";
+    const [silhouette, chance] = [table.number(row, "silhouette"), table.number(row, "bar")];
+    const against = silhouette !== null && chance !== null ? ` (silhouette ${plain(silhouette, 2)}, the bar of chance ${plain(chance, 2)})` : "";
     parts.push(table.text(row, "verdict") === "structure" ? `${name} fall into ${table.text(row, "k")} clusters${against}` : `clusters of ${name} are noise${against}`);
   }
   const text = parts.slice(0, 3).join("; ");

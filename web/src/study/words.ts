@@ -9,7 +9,7 @@ export const ROLES: Readonly<Record<string, string>> = {
   cls: "the token [CLS], which stands for no answer",
   "question-sep": "the [SEP] after the question",
   "final-sep": "the [SEP] at the end",
-  "question-word": "who, when, how many …",
+  "question-word": "who, when, how …",
   "question-keyword": "a word of the question that carries its meaning",
   "question-other": "any other word of the question",
   punctuation: "punctuation, in the question or the passage",

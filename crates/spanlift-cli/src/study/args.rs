@@ -32,7 +32,7 @@ pub(crate) struct ProfileArgs {
     /// Which score is shared out
     #[arg(long, value_enum, default_value_t = MeasureArg::Positive)]
     pub(crate) measure: MeasureArg,
-    /// A table for each group: question-type, answered, answerable, right, article, length, digits, names, overlap or place
+    /// A table for each group: question-type, answered, answerable, right, answer-right, article, length, digits, names, overlap or place
     #[arg(long, value_name = "GROUPING", default_value = "all")]
     pub(crate) by: String,
     #[command(flatten)]
@@ -149,7 +149,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// How often passages are resampled for an interval
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = crate::args::at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = crate::args::resamples)]
     pub(crate) resamples: usize,
     /// What everything random is drawn by
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -162,10 +162,10 @@ pub(crate) struct RunArgs {
 /// Runs over the same questions that a claim is held against.
 #[derive(Debug, Group)]
 pub(crate) struct ControlArgs {
-    /// A run of `attribute --answers random`: what it shows too has nothing to do with the answer
+    /// A run of `attribute --answers random:SEED`: what it shows too has nothing to do with the answer
     #[arg(long, value_name = "RUN")]
     pub(crate) random_spans: Option<PathBuf>,
-    /// A run of `attribute --randomise all`: what it shows too was not learned
+    /// A run of `attribute --randomise all:SEED --answers RUN`: what it shows too was not learned
     #[arg(long, value_name = "RUN")]
     pub(crate) random_weights: Option<PathBuf>,
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use spanlift::attribute::Reference;
+use spanlift_store::Plan;
 use spanlift_study::claims::{self, Claims};
 
 use super::args::{ClaimsArgs, ControlArgs, RunArgs};
@@ -13,7 +14,7 @@ use crate::output::{self, Outcome};
 
 pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
-    let study = read_run(&args.run, |_| {})?;
+    let study = read_run(&args.run)?;
     let found = test(&study, &args.run, &args.controls)?;
     write_tables(&args.tables, &[&found.table(), &found.verdict_table()])?;
     output::print(&format!("{}{}", headline(&study), text(&found)))?;
@@ -22,12 +23,41 @@ pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<Outcome> {
 
 /// Reads the controls, and tests.
 pub(super) fn test(study: &Study, run: &RunArgs, controls: &ControlArgs) -> anyhow::Result<Claims> {
-    let control = |folder: Option<&Path>, option: &'static str| -> anyhow::Result<_> {
-        let study = folder.map(|folder| read(folder, run.seed, |_| {}).context(option));
-        Ok(study.transpose()?.map(|study| study.profiles))
+    let control = |folder: Option<&Path>, option, is: fn(&Plan) -> Result<(), String>| {
+        let read = |folder: &Path| -> anyhow::Result<_> {
+            let control = read(folder, None, |_| {})?;
+            comparable(&study.plan, &control.plan)
+                .and_then(|()| is(&control.plan))
+                .map_err(|reason| anyhow!("`{}`: {reason}", folder.display()))?;
+            Ok(control.profiles)
+        };
+        folder
+            .map(|folder| read(folder).context(option))
+            .transpose()
     };
-    let spans = control(controls.random_spans.as_deref(), "--random-spans")?;
-    let weights = control(controls.random_weights.as_deref(), "--random-weights")?;
+    let spans = control(controls.random_spans.as_deref(), "--random-spans", |plan| {
+        let of = plan.method.answers.as_str();
+        if of.starts_with("random") {
+            return Ok(());
+        }
+        Err(format!(
+            "expected a run of `attribute --answers random`, got one of `--answers {of}`"
+        ))
+    })?;
+    let weights = control(
+        controls.random_weights.as_deref(),
+        "--random-weights",
+        |plan| match plan.model.randomised.as_deref() {
+            Some(of) if of.starts_with("all") => Ok(()),
+            of => Err(format!(
+                "expected a run of `attribute --randomise all`, got {}",
+                of.map_or(
+                    "one with no weights re-initialised".to_owned(),
+                    |of| format!("one of `--randomise {of}`")
+                )
+            )),
+        },
+    )?;
     let reference = study.plan.method.info.reference.as_str();
     // Of several, or of ids that were given, one may replace the separators.
     if Reference::named(reference).is_some_and(|one| one.count() == 1 && one != Reference::Zero) {
@@ -42,6 +72,24 @@ pub(super) fn test(study: &Study, run: &RunArgs, controls: &ControlArgs) -> anyh
         weights.as_deref(),
         run.bootstrap(),
     )?)
+}
+
+/// A control differs from the run in what it is a control of, and in nothing else that is explained.
+fn comparable(run: &Plan, control: &Plan) -> Result<(), String> {
+    let (ours, theirs) = (&run.method.info, &control.method.info);
+    for (what, ours, theirs) in [
+        ("method", &ours.name, &theirs.name),
+        ("rules", &ours.rule, &theirs.rule),
+        ("reference", &ours.reference, &theirs.reference),
+        ("model", &run.model.sha256, &control.model.sha256),
+    ] {
+        if ours != theirs {
+            return Err(format!(
+                "{what}: expected {ours} as in the run, got {theirs}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn text(found: &Claims) -> String {

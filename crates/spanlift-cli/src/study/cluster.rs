@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
-use spanlift_study::cluster::Options;
+use anyhow::bail;
+use spanlift_study::cluster::{Algorithm, Options};
 use spanlift_study::clusters::{Clustered, Represented, tables};
 use spanlift_study::groups::groupings;
-use spanlift_study::{Study, Table};
+use spanlift_study::shuffles::Shuffles;
+use spanlift_study::{Study, StudyError, Table};
 
 use super::args::{ClusterArgs, ClusteringArgs};
-use super::{check_tables, grid, headline, read_run, shortened, write_tables};
+use super::{check_tables, grid, headline, read_shuffled, shortened, write_tables};
 use crate::output::{self, Outcome, count};
 
 /// So many features and lifts of a cluster are printed.
@@ -17,12 +18,17 @@ const MOST: usize = 3;
 
 pub(crate) fn run(args: &ClusterArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
-    let study = read_run(&args.run, |_| {})?;
-    let represented = represent(&study, &args.clustering, args.run.seed);
-    let represented = represented
-        .into_iter()
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let clustered = cluster(&represented, &args.clustering, args.run.seed)?;
+    let (study, shuffles) = read_shuffled(&args.run, |_| {})?;
+    let represented = represent(&study, &shuffles, &args.clustering, args.run.seed)?;
+    let (clustered, failed) = cluster(&represented.found, &args.clustering, args.run.seed)?;
+    // What some cannot be clustered by does not cost the others.
+    let mut failures: Vec<String> = represented.failed.into_iter().chain(failed).collect();
+    if clustered.is_empty() {
+        bail!("{}", failures.join("; "));
+    }
+    for failure in failures.drain(..) {
+        output::warn(&failure);
+    }
     let facts: Vec<_> = study
         .profiles
         .iter()
@@ -42,56 +48,75 @@ pub(crate) fn run(args: &ClusterArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// What could be made of the questions, and why the rest could not.
+pub(super) struct Found<T> {
+    pub(super) found: Vec<T>,
+    pub(super) failed: Vec<String>,
+}
+
 /// The questions under each representation that was asked for.
 pub(super) fn represent(
     study: &Study,
+    shuffles: &Shuffles,
     args: &ClusteringArgs,
     seed: u64,
-) -> Vec<anyhow::Result<Represented>> {
+) -> anyhow::Result<Found<Represented>> {
     let bar = output::spinner("representing");
-    let of = |representation: super::args::RepresentationArg| {
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    for representation in args.representations() {
         let representation = representation.representation();
         bar.set_message(representation.name());
-        let found = representation.of(&study.profiles, seed);
-        found.with_context(|| format!("--representation {}", representation.name()))
-    };
-    let all = args.representations().into_iter().map(of).collect();
+        match representation.of(&study.profiles, shuffles, seed) {
+            Ok(represented) => found.push(represented),
+            Err(error) => failed.push(unfit(
+                &format!("--representation {}", representation.name()),
+                error,
+            )?),
+        }
+    }
     bar.finish_and_clear();
-    all
+    Ok(Found { found, failed })
 }
 
-/// Each representation clustered by each algorithm.
+/// Each representation clustered by each algorithm, and why the rest could not be.
 pub(super) fn cluster<'a>(
     represented: &'a [Represented],
     args: &ClusteringArgs,
     seed: u64,
-) -> anyhow::Result<Vec<Clustered<'a>>> {
+) -> anyhow::Result<(Vec<Clustered<'a>>, Vec<String>)> {
     let bar = output::spinner("clustering");
-    let mut clustered = Vec::new();
+    let (mut clustered, mut failed) = (Vec::new(), Vec::new());
+    let alone = args.algorithm.len() == 1;
     for of in represented {
         for algorithm in &args.algorithm {
+            let algorithm = algorithm.algorithm();
             let options = Options {
-                k: args.k,
+                // HDBSCAN finds its own k; beside others, theirs is not for it.
+                k: args.k.filter(|_| alone || algorithm != Algorithm::Hdbscan),
                 seed,
-                ..Options::new(algorithm.algorithm())
+                ..Options::new(algorithm)
             };
-            bar.set_message(format!(
-                "{}, {}",
-                of.representation.name(),
-                options.algorithm.name()
-            ));
-            let found = of.cluster(&options);
-            clustered.push(found.with_context(|| {
-                format!(
-                    "{} of {}",
-                    options.algorithm.name(),
-                    of.representation.name()
-                )
-            })?);
+            let what = format!("{} of {}", algorithm.name(), of.representation.name());
+            bar.set_message(what.clone());
+            match of.cluster(&options) {
+                Ok(found) => clustered.push(found),
+                Err(error) => failed.push(unfit(&what, error)?),
+            }
         }
     }
     bar.finish_and_clear();
-    Ok(clustered)
+    Ok((clustered, failed))
+}
+
+/// Why these questions, too few or too alike, do not fit; every other error remains one.
+pub(super) fn unfit(what: &str, error: StudyError) -> anyhow::Result<String> {
+    match error {
+        StudyError::Rows { .. }
+        | StudyError::Clusters { .. }
+        | StudyError::Constant { .. }
+        | StudyError::Failed { .. } => Ok(format!("{what}: {error}")),
+        other => Err(anyhow::Error::new(other).context(what.to_owned())),
+    }
 }
 
 /// The columns of `questions` that say each one's cluster, by the first algorithm of each representation.
@@ -116,7 +141,8 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
         "k",
         "noise",
         "silhouette",
-        "chance [95 %]",
+        "by chance",
+        "above",
         "stability",
         "verdict",
     ];
@@ -133,7 +159,8 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
                 .count()
                 .to_string(),
             format!("{:.3}", found.silhouette),
-            format!("{:.3} [{:.3}]", found.chance_mean, found.chance_high),
+            format!("{:.3} ({})", found.by_chance.mean, found.harder),
+            format!("{:.3}", found.by_chance.bar),
             format!("{:.2}", found.stability),
             found.verdict.name().to_owned(),
         ]
@@ -163,9 +190,10 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
             let rows = |name: &str| table(name).map(|table| (table, table.find(&wanted)));
             let _ = write!(
                 text,
-                "cluster {number}: {}, silhouette {:.3}, stability {:.2}, {}",
+                "cluster {number}: {}, silhouette {:.3} (above {:.3}), stability {:.2}, {}",
                 count(cluster.size, "question"),
                 cluster.silhouette,
+                of.found.cluster_bar,
                 cluster.stability,
                 cluster.verdict.name(),
             );
@@ -191,7 +219,9 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
             if let Some((lifts, rows)) = rows("lifts") {
                 let mut sure: Vec<usize> = rows
                     .into_iter()
-                    .filter(|&row| lifts.number("low", row) > 1.0)
+                    .filter(|&row| {
+                        lifts.number("lift", row) > 1.0 && lifts.number("adjusted_p", row) < 0.05
+                    })
                     .collect();
                 sure.sort_by(|&a, &b| lifts.number("lift", b).total_cmp(&lifts.number("lift", a)));
                 let named = sure.iter().take(MOST).map(|&row| {

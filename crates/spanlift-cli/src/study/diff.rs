@@ -14,8 +14,8 @@ const MOST: usize = 10;
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
-    let a = read_run(&args.run, |_| {})?;
-    let b = read(&args.other, args.run.seed, |_| {})?;
+    let a = read_run(&args.run)?;
+    let b = read(&args.other, None, |_| {})?;
     let diff = Diff::new(&a.profiles, &b.profiles)?;
     let left_out = diff.only_a + diff.only_b;
     if left_out > 0 {

@@ -7,13 +7,15 @@ mod diff;
 mod profile;
 mod report;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
 
 use spanlift_store::{Record, Run};
-use spanlift_study::bootstrap::Estimate;
+use spanlift_study::bootstrap::{Estimate, LEAST};
+use spanlift_study::shuffles::Shuffles;
 use spanlift_study::{Format, Study, Table};
 
 use crate::output::{self, Outcome, count};
@@ -30,12 +32,16 @@ pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Reads a run, and says what is odd about it.
-fn read(folder: &Path, seed: u64, look: impl FnMut(&Record)) -> anyhow::Result<Study> {
+fn read(
+    folder: &Path,
+    shuffles: Option<&mut Shuffles>,
+    look: impl FnMut(&Record),
+) -> anyhow::Result<Study> {
     let name = folder.display();
     let run = Run::open(folder).with_context(|| format!("`{name}` is no run"))?;
     let bar = output::progress(run.plan_of().data.questions, "reading");
     let mut look = look;
-    let study = Study::read(&run, seed, |record| {
+    let study = Study::read(&run, shuffles, |record| {
         bar.inc(1);
         look(record);
     });
@@ -59,9 +65,30 @@ fn read(folder: &Path, seed: u64, look: impl FnMut(&Record)) -> anyhow::Result<S
 }
 
 /// Reads the run that is studied.
-fn read_run(args: &RunArgs, look: impl FnMut(&Record)) -> anyhow::Result<Study> {
+fn read_run(args: &RunArgs) -> anyhow::Result<Study> {
     crate::args::start_threads(args.threads)?;
-    read(&args.run, args.seed, look)
+    let study = read(&args.run, None, |_| {})?;
+    warn_of_few(&study);
+    Ok(study)
+}
+
+/// Reads the run whose questions are clustered.
+fn read_shuffled(args: &RunArgs, look: impl FnMut(&Record)) -> anyhow::Result<(Study, Shuffles)> {
+    crate::args::start_threads(args.threads)?;
+    let mut shuffles = Shuffles::new(args.seed);
+    let study = read(&args.run, Some(&mut shuffles), look)?;
+    warn_of_few(&study);
+    Ok((study, shuffles))
+}
+
+fn warn_of_few(study: &Study) {
+    let passages: HashSet<usize> = study.profiles.iter().map(|p| p.passage).collect();
+    if passages.len() < LEAST {
+        output::warn(&format!(
+            "the questions are about {}: fewer than {LEAST} give no interval, and no claim can be tested",
+            count(passages.len(), "passage")
+        ));
+    }
 }
 
 /// What was studied, in a line.
@@ -136,7 +163,7 @@ fn grouping<'a>(
     found.context("--by")
 }
 
-/// `+0.123 [+0.100, +0.150]`.
+/// `+0.123 [+0.100, +0.150]`, or the mean alone where it has no interval.
 fn interval(estimate: Estimate) -> String {
     if estimate.questions == 0 {
         return "–".to_owned();
@@ -144,6 +171,9 @@ fn interval(estimate: Estimate) -> String {
     let Estimate {
         mean, low, high, ..
     } = estimate;
+    if !estimate.is_sure() {
+        return format!("{mean:+.3}");
+    }
     format!("{mean:+.3} [{low:+.3}, {high:+.3}]")
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use spanlift_study::bootstrap::Bootstrap;
 use spanlift_study::groups::{self, Grouping};
-use spanlift_study::profile::{Measure, Profile, cut_names};
+use spanlift_study::profile::{Measure, cut_names};
 use spanlift_study::roles::Role;
 use spanlift_study::{Study, Table};
 
@@ -14,7 +14,7 @@ use crate::output::{self, Outcome, count};
 
 pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
-    let study = read_run(&args.run, |_| {})?;
+    let study = read_run(&args.run)?;
     let facts: Vec<_> = study
         .profiles
         .iter()
@@ -23,14 +23,14 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
     let all = groups::groupings(&facts);
     let chosen = grouping(&all, &args.by)?;
     let mut text = headline(&study);
+    let means = Means::of(&study, chosen, args.run.bootstrap());
     for (group, questions) in &chosen.groups {
-        text.push_str(&group_text(
-            &study,
-            args.measure.measure(),
-            chosen,
-            group,
-            questions,
-        ));
+        if chosen.name != "all" {
+            // Writing to a String cannot fail.
+            let count = count(questions.len(), "question");
+            let _ = write!(text, "\n{}: {group}, {count}\n", chosen.name);
+        }
+        text.push_str(&means.text(group, args.measure.measure()));
     }
     if args.tables.format.is_some() {
         let mut tables = tables(&study, &all, args.run.bootstrap());
@@ -53,91 +53,120 @@ pub(super) fn tables(study: &Study, all: &[Grouping], bootstrap: Bootstrap) -> V
     ]
 }
 
-fn group_text(
-    study: &Study,
-    measure: Measure,
-    by: &Grouping,
-    group: &str,
-    questions: &[usize],
-) -> String {
-    let profiles: Vec<&Profile> = questions.iter().map(|&i| &study.profiles[i]).collect();
-    let layers = study.plan.model.info.layers;
-    let mut text = String::new();
-    if by.name != "all" {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "\n{}: {group}, {}\n",
-            by.name,
-            count(profiles.len(), "question")
-        );
+/// The tables of one grouping, and what their rows are printed by.
+struct Means {
+    layers: usize,
+    shares: Table,
+    spread: Table,
+    shift: Table,
+    leads: Table,
+}
+
+impl Means {
+    fn of(study: &Study, by: &Grouping, bootstrap: Bootstrap) -> Self {
+        let (profiles, by) = (&study.profiles, std::slice::from_ref(by));
+        Self {
+            layers: study.plan.model.info.layers,
+            shares: groups::shares(profiles, by, bootstrap),
+            spread: groups::spread(profiles, by, bootstrap),
+            shift: groups::shift(profiles, by, bootstrap),
+            leads: groups::leads(profiles, by, bootstrap),
+        }
     }
-    let _ = write!(
-        text,
-        "\nshare of {} score, per cent, at the input of each layer\n",
-        measure.name()
-    );
-    let mut heading = vec![String::new(), "tokens".to_owned()];
-    heading.extend(cut_names(layers));
-    let mut rows: Vec<Vec<String>> =
-        Role::ALL
-            .iter()
-            .map(|role| {
+
+    /// A grid of DeepLIFT's means and one of raw attention's.
+    fn text(&self, group: &str, measure: Measure) -> String {
+        let source = |source: &str, measure: Measure, heading: &str| {
+            let cuts: Vec<String> = cut_names(self.layers).collect();
+            let mut names = vec![String::new(), "tokens".to_owned()];
+            names.extend(cuts.iter().cloned());
+            let mut widest: Option<(f64, String)> = None;
+            let mut rows: Vec<Vec<String>> = Vec::new();
+            for role in Role::ALL {
+                let of = |source: &str, measure: Measure, cut: &str| {
+                    let (measure, role) = (measure.name(), role.name());
+                    let wanted = [
+                        ("group", group),
+                        ("source", source),
+                        ("measure", measure),
+                        ("cut", cut),
+                        ("role", role),
+                    ];
+                    self.shares.find(&wanted).first().copied()
+                };
+                let mean = |row: Option<usize>| {
+                    row.map_or(f64::NAN, |row| self.shares.number("mean", row))
+                };
                 let mut row = vec![
                     role.name().to_owned(),
-                    per_cent(
-                        profiles
-                            .iter()
-                            .map(|p| Some(f64::from(p.tokens[role.index()]))),
-                    ),
+                    per_cent(mean(of("tokens", Measure::Absolute, "tokens"))),
                 ];
-                row.extend((0..=layers).map(|cut| {
-                    per_cent(profiles.iter().map(|p| p.cuts[cut].share(measure, *role)))
-                }));
-                row
-            })
-            .collect();
-    let number = |value: Option<f64>, digits: usize| {
-        value.map_or("–".to_owned(), |v| format!("{v:.digits$}"))
-    };
-    let mut spread = vec!["effective tokens".to_owned(), String::new()];
-    spread.extend((0..=layers).map(|cut| {
-        number(
-            mean(
-                profiles
-                    .iter()
-                    .map(|p| p.cuts[cut].spread[measure.index()].map(f64::from)),
-            ),
-            1,
-        )
-    }));
-    let mut shift = vec!["shift to the next".to_owned(), String::new()];
-    shift.extend((0..layers).map(|cut| {
-        number(
-            mean(profiles.iter().map(|p| p.shift[cut].map(f64::from))),
-            2,
-        )
-    }));
-    let mut leads = vec!["answer leads first".to_owned(), String::new()];
-    let answered = || profiles.iter().filter(|p| p.facts.answered);
-    leads.extend(
-        (0..=layers)
-            .map(|cut| per_cent(answered().map(|p| Some(f64::from(p.leads() == Some(cut)))))),
-    );
-    rows.extend([spread, shift, leads]);
-    text.push_str(&grid(&heading, rows));
-    text
+                for cut in &cuts {
+                    let at = of(source, measure, cut);
+                    row.push(per_cent(mean(at)));
+                    let ends = at.map(|at| ["low", "high"].map(|end| self.shares.number(end, at)));
+                    let half = ends.map_or(f64::NAN, |[low, high]| (high - low) / 2.0);
+                    if half > widest.as_ref().map_or(0.0, |widest| widest.0) {
+                        widest = Some((half, format!("{} at {cut}", role.name())));
+                    }
+                }
+                rows.push(row);
+            }
+            let along = |table: &Table, column: &str| -> Vec<f64> {
+                let found = |cut: &String| {
+                    let wanted = [("group", group), ("source", source), (column, cut.as_str())];
+                    let row = table.find(&wanted).first().copied();
+                    row.map_or(f64::NAN, |row| table.number("mean", row))
+                };
+                cuts.iter().map(found).collect()
+            };
+            let mut line = |name: &str, numbers: Vec<f64>, text: &dyn Fn(f64) -> String| {
+                let mut row = vec![name.to_owned(), String::new()];
+                row.extend(numbers.into_iter().map(text));
+                rows.push(row);
+            };
+            line("effective tokens", along(&self.spread, "cut"), &|x| {
+                number(x, 1)
+            });
+            line("shift to the next", along(&self.shift, "from"), &|x| {
+                number(x, 2)
+            });
+            line("answer leads first", along(&self.leads, "cut"), &per_cent);
+            let mut text = format!("\n{heading}\n{}", grid(&names, rows));
+            if let Some((half, place)) = widest {
+                // Writing to a String cannot fail.
+                let _ = writeln!(
+                    text,
+                    "the widest interval of 95 %: ± {:.1} ({place})",
+                    100.0 * half
+                );
+            }
+            text
+        };
+        let heading = format!(
+            "share of {} score, per cent, at the input of each layer",
+            measure.name()
+        );
+        let mut text = source("deeplift", measure, &heading);
+        text.push_str(&source(
+            "attention",
+            Measure::Absolute,
+            "share of raw attention received, per cent, in each layer",
+        ));
+        text
+    }
 }
 
-fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    let (sum, count) = values
-        .flatten()
-        .fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() {
+        format!("{value:.digits$}")
+    } else {
+        "–".to_owned()
+    }
 }
 
-fn per_cent(values: impl Iterator<Item = Option<f64>>) -> String {
-    mean(values).map_or("–".to_owned(), |mean| format!("{:.1}", 100.0 * mean))
+fn per_cent(value: f64) -> String {
+    number(100.0 * value, 1)
 }
 
 impl MeasureArg {

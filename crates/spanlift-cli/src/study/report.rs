@@ -9,7 +9,7 @@ use spanlift_study::report::{self, Controls, Facts, QuestionMap, ReportData};
 use spanlift_study::{Column, Study, StudyError, Table, clusters, groups};
 
 use super::args::ReportArgs;
-use super::{claims, cluster, profile, read_run};
+use super::{claims, cluster, profile, read_shuffled};
 use crate::output::{self, Outcome};
 
 /// Questions, at most, that t-SNE lays out.
@@ -21,7 +21,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         output::check_folder("--tables", folder)?;
     }
     let mut maps = Vec::new();
-    let study = read_run(&args.run, |record| maps.push(QuestionMap::of(record)))?;
+    let look = |record: &_| maps.push(QuestionMap::of(record));
+    let (study, shuffles) = read_shuffled(&args.run, look)?;
     let mut maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
     let facts: Vec<_> = study.profiles.iter().map(|p| &p.facts).collect();
     let bootstrap = args.run.bootstrap();
@@ -36,34 +37,26 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         },
     }
     let mut columns = Vec::new();
-    // A representation that these questions are too few for does not cost the others.
-    let mut represented = Vec::new();
-    let mut few = None;
-    for found in cluster::represent(&study, &args.clustering, args.run.seed) {
-        match found {
-            Ok(found) => represented.push(found),
-            Err(error) => few = Some(too_few(error)?),
-        }
-    }
-    if let Some(few) = few.filter(|_| represented.is_empty()) {
-        missing.push(("clusterings", few));
-    }
-    match cluster::cluster(&represented, &args.clustering, args.run.seed) {
-        Ok(clustered) if !clustered.is_empty() => {
-            columns = cluster::columns(&study, &clustered);
-            tables.extend(clusters::tables(
-                &study.profiles,
-                &all,
-                &clustered,
-                bootstrap,
-            ));
-        }
-        Ok(_) => {}
-        Err(error) => missing.push(("clusterings", too_few(error)?)),
+    // What some cannot be clustered by does not cost the others.
+    let represented = cluster::represent(&study, &shuffles, &args.clustering, args.run.seed)?;
+    let (clustered, failed) =
+        cluster::cluster(&represented.found, &args.clustering, args.run.seed)?;
+    let failures: Vec<String> = represented.failed.into_iter().chain(failed).collect();
+    if clustered.is_empty() {
+        missing.push(("clusterings", format!("{}.", failures.join("; "))));
+    } else {
+        columns = cluster::columns(&study, &clustered);
+        tables.extend(clusters::tables(
+            &study.profiles,
+            &all,
+            &clustered,
+            bootstrap,
+        ));
+        failures.iter().for_each(|failure| output::warn(failure));
     }
     match points(&study, args.run.seed) {
         Ok(points) => columns.extend(points),
-        Err(error) => drop(too_few(error)?),
+        Err(error) => drop(cluster::unfit("plane", error)?),
     }
     choose(&mut maps, args.maps, &typical(&tables));
     // The questions first: the page lists the tables in this order.
@@ -101,21 +94,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What stands in the place of what these questions are too few, or too alike, for.
-fn too_few(error: anyhow::Error) -> anyhow::Result<String> {
-    match error.downcast_ref::<StudyError>() {
-        Some(
-            StudyError::Rows { .. }
-            | StudyError::Clusters { .. }
-            | StudyError::Constant { .. }
-            | StudyError::Failed { .. },
-        ) => Ok(format!("{error:#}.")),
-        _ => Err(error),
-    }
-}
-
 /// Each question a point in two planes, by its layer profile.
-fn points(study: &Study, seed: u64) -> anyhow::Result<Vec<Column>> {
+fn points(study: &Study, seed: u64) -> Result<Vec<Column>, StudyError> {
     let layers = study.plan.model.info.layers;
     let wide = |p: &Profile| p.layer_features().into_iter().map(f64::from).collect();
     let rows: Vec<Vec<f64>> = study.profiles.iter().map(wide).collect();

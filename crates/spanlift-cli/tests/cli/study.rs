@@ -12,6 +12,24 @@ fn attribute(desk: &Desk, out: &str, more: &[&str]) {
     desk.run(&[&args[..], more].concat()).succeeded();
 }
 
+/// Twelve passages, which are enough for intervals, with a question each.
+fn write_passages(desk: &Desk) {
+    let paragraph = |n: usize| {
+        let context = format!(
+            "The old tower, of red stone, was sold in May {}. Nobody came.",
+            1890 + n
+        );
+        let start = context.find("May").unwrap();
+        let gold = json!({ "text": format!("May {}", 1890 + n), "answer_start": start });
+        let question = json!({ "id": format!("id-{n}"), "question": "When was the tower sold?", "answers": [gold] });
+        json!({ "context": context, "qas": [question] })
+    };
+    let paragraphs: Vec<Value> = (0..12).map(paragraph).collect();
+    let data =
+        json!({ "version": "v2.0", "data": [{ "title": "Towers", "paragraphs": paragraphs }] });
+    desk.write("squad.json", data.to_string());
+}
+
 fn names(desk: &Desk, folder: &str) -> Vec<String> {
     let files = fs::read_dir(desk.path(folder)).unwrap();
     let mut names: Vec<String> = files
@@ -24,20 +42,24 @@ fn names(desk: &Desk, folder: &str) -> Vec<String> {
 #[test]
 fn a_profile_is_printed_and_its_tables_are_written() {
     let desk = Desk::new();
+    write_passages(&desk);
     attribute(&desk, "run", &[]);
     let ran = desk
         .run(&[
             "study", "profile", "run", "--format", "json", "-o", "tables",
         ])
         .succeeded();
+    assert_eq!(ran.stderr, "");
     assert!(ran.stdout.starts_with(
-        "9 questions of squad.json; minilm-l6-squad2; deeplift rescale, reference mask\n"
+        "12 questions of squad.json; minilm-l6-squad2; deeplift rescale, reference mask\n"
     ));
     for words in [
         "question-keyword",
         "effective tokens",
         "shift to the next",
         "answer leads first",
+        "the widest interval of 95 %: ±",
+        "share of raw attention received",
     ] {
         assert!(
             ran.stdout.contains(words),
@@ -78,6 +100,8 @@ fn a_profile_is_printed_and_its_tables_are_written() {
     let mean = row["mean"].as_f64().unwrap();
     assert!(low <= mean && mean <= high);
 
+    let desk = Desk::new();
+    attribute(&desk, "run", &[]);
     let by = desk
         .run(&[
             "study",
@@ -104,18 +128,45 @@ fn a_profile_is_printed_and_its_tables_are_written() {
         "{}",
         by.stdout
     );
+    // All nine are about one passage.
+    assert!(
+        by.stderr.contains("1 passage: fewer than 10"),
+        "{}",
+        by.stderr
+    );
+    assert!(!by.stdout.contains("interval"), "{}", by.stdout);
 }
 
 #[test]
-fn claims_are_tested_and_a_run_stands_against_itself_as_no_control() {
+fn claims_are_tested_against_controls_that_are_ones() {
     let desk = Desk::new();
+    write_passages(&desk);
     attribute(&desk, "run", &["--reference", "zero"]);
+    attribute(
+        &desk,
+        "spans",
+        &["--reference", "zero", "--answers", "random:1"],
+    );
+    attribute(
+        &desk,
+        "weights",
+        &[
+            "--reference",
+            "zero",
+            "--answers",
+            "run",
+            "--randomise",
+            "all:1",
+        ],
+    );
     let args = [
         "study",
         "claims",
         "run",
         "--random-spans",
-        "run",
+        "spans",
+        "--random-weights",
+        "weights",
         "--format",
         "csv",
         "-o",
@@ -123,26 +174,64 @@ fn claims_are_tested_and_a_run_stands_against_itself_as_no_control() {
     ];
     let ran = desk.run(&args).succeeded();
     assert_eq!(ran.stderr, "");
-    for claim in ["(a) ", "(b) ", "(c) ", "(d) "] {
-        assert!(ran.stdout.contains(claim), "{}", ran.stdout);
+    for words in [
+        "(a) ",
+        "(b) ",
+        "(c) ",
+        "(d) ",
+        "less random spans",
+        "less random weights",
+    ] {
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
     }
-    // What its own control shows as well holds nowhere.
-    assert!(!ran.stdout.contains("HOLDS"), "{}", ran.stdout);
+    assert_eq!(names(&desk, "tables"), ["claims.csv", "verdicts.csv"]);
+    let claims = String::from_utf8(desk.read("tables/claims.csv")).unwrap();
+    assert_eq!(claims.lines().count(), 23);
+    let verdicts = String::from_utf8(desk.read("tables/verdicts.csv")).unwrap();
+    assert_eq!(verdicts.lines().count(), 5);
     assert!(
-        ran.stdout.contains("+0.000 [+0.000, +0.000]"),
+        !verdicts.contains("not testable") && !verdicts.contains("not controlled"),
+        "{verdicts}"
+    );
+
+    attribute(&desk, "masked", &["--answers", "random:1"]);
+    for (control, run, words) in [
+        (
+            "--random-spans",
+            "run",
+            "expected a run of `attribute --answers random`, got one of `--answers own`",
+        ),
+        (
+            "--random-weights",
+            "run",
+            "expected a run of `attribute --randomise all`, got one with no weights re-initialised",
+        ),
+        (
+            "--random-spans",
+            "masked",
+            "reference: expected zero as in the run, got mask",
+        ),
+    ] {
+        let expected = format!("{control}: `{run}`: {words}");
+        desk.run(&["study", "claims", "run", control, run])
+            .refused(&[&expected]);
+    }
+}
+
+#[test]
+fn claims_of_one_passage_are_not_testable() {
+    let desk = Desk::new();
+    attribute(&desk, "run", &["--limit", "3"]);
+    let ran = desk.run(&["study", "claims", "run"]).succeeded();
+    assert_eq!(
+        ran.stdout.matches(": NOT TESTABLE\n").count(),
+        4,
         "{}",
         ran.stdout
     );
-    assert_eq!(names(&desk, "tables"), ["claims.csv", "verdicts.csv"]);
-    let claims = String::from_utf8(desk.read("tables/claims.csv")).unwrap();
-    assert_eq!(claims.lines().count(), 21);
-    attribute(&desk, "masked", &["--limit", "3"]);
-    let ran = desk.run(&["study", "claims", "masked"]).succeeded();
-    assert!(
-        ran.stderr.contains("is 0 by construction"),
-        "{}",
-        ran.stderr
-    );
+    for words in ["1 passage: fewer than 10", "is 0 by construction"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -209,7 +298,7 @@ fn what_cannot_be_studied_is_said() {
         ),
         (
             &["study", "profile", "run", "--resamples", "0"],
-            "expected at least 1",
+            "expected a whole number of at least 100",
         ),
     ] {
         desk.run(args).refused(&[words]);
@@ -288,4 +377,33 @@ fn a_report_has_the_clusters_that_its_questions_are_enough_for() {
     assert_eq!(of, ["profile", "heads"]);
     let alone = desk.run(&["study", "cluster", "run", "--representation", "maps"]);
     alone.refused(&["--representation maps", "at least 40"]);
+    // What is too few for one does not cost the others; and k is for those that take one.
+    let all = [
+        "study",
+        "cluster",
+        "run",
+        "--k",
+        "2",
+        "--algorithm",
+        "k-means,hdbscan",
+    ];
+    let ran = desk.run(&all).succeeded();
+    assert!(
+        ran.stderr.contains("--representation maps: "),
+        "{}",
+        ran.stderr
+    );
+    for words in ["profile, k-means\n", "profile, hdbscan\n"] {
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
+    let hdbscan = desk.run(&[
+        "study",
+        "cluster",
+        "run",
+        "--k",
+        "2",
+        "--algorithm",
+        "hdbscan",
+    ]);
+    hdbscan.refused(&["k: expected none, as hdbscan finds its own"]);
 }

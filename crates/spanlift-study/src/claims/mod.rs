@@ -16,17 +16,21 @@
 //! | c: the spread narrows to the answer in the final layers | `spread-narrows` | ln spread(early) − ln spread(late) |
 //! | | `answer-grows` | f(answer, late) − f(answer, early) |
 //! | | `answer-focus` | f(answer, late) − its share of the tokens |
-//! | d: an order like human reading | `order` | Kendall's τ_b of keywords, matching tokens, the answer's sentence, the answer with their peaks |
+//! | d: an order like human reading | `order` | Kendall's τ_b of keywords, matching tokens, the answer's sentence, the answer with their peaks; 0 where all peak at once |
+//! | | `full-order` | 1 where the four peaks follow strictly in that order, else 0; less 1/24, as often as four peaks drawn at random do at most |
 //!
 //! Focus is the share of positive score; the share of absolute score is the check. The separators are the two `[SEP]`; a
 //! question without the roles that a statistic needs is left out of it.
 //!
 //! The controls are runs over the same questions: one that explains a random span instead of the answer (what is seen there too
 //! has nothing to do with answering), and one with re-initialised weights (what is seen there too was not learned). Each question is
-//! compared with itself.
+//! compared with itself, where both runs explain an answer or both explain no answer: a span and `[CLS]` are targets of different
+//! kinds, and of a question without an answer the random span is no control.
 //!
-//! A claim *holds* where every statistic, under both measures, is above 0 with its whole interval and above every control with the
-//! whole interval of the difference. It *does not* where no statistic of positive score is above 0. Everything else is
+//! A mean of fewer than [`LEAST`] passages has no interval and decides nothing. A claim is *not testable* where no
+//! statistic of positive score has an interval. It *holds* where every statistic, under both measures, is above 0 with its whole
+//! interval and above both controls with the whole interval of the difference; where all are above 0 and above each control that there is, but
+//! one is missing, it is *not controlled*. It *does not* where no statistic of positive score is above 0. Everything else is
 //! *mixed*.
 
 mod statistics;
@@ -37,7 +41,7 @@ use statistics::STATISTICS;
 pub(crate) use statistics::{order, over};
 
 use crate::StudyError;
-use crate::bootstrap::{Bootstrap, Estimate};
+use crate::bootstrap::{Bootstrap, Estimate, LEAST};
 use crate::groups::estimate_columns;
 use crate::profile::{Measure, Profile};
 use crate::table::{Column, Table};
@@ -101,6 +105,10 @@ pub enum Ruling {
     DoesNot,
     /// Some do, or the controls do too.
     Mixed,
+    /// Every statistic says so, but a control is missing.
+    NotControlled,
+    /// Too few passages for any interval.
+    NotTestable,
 }
 
 /// A claim's verdict.
@@ -159,7 +167,11 @@ pub fn claims(
             bootstrap.means(STATISTICS.len(), rows)
         };
         let differences = |control: &Vec<&Profile>| {
-            let rows = own.iter().zip(control).map(|(own, control)| {
+            let rows = run.iter().zip(&own).zip(control);
+            let rows = rows.map(|((profile, own), control)| {
+                if profile.facts.answered != control.facts.answered {
+                    return [f64::NAN; STATISTICS.len()];
+                }
                 let theirs = values(control);
                 std::array::from_fn(|i| own[i] - theirs[i])
             });
@@ -249,6 +261,8 @@ impl Ruling {
             Self::Holds => "holds",
             Self::DoesNot => "does not",
             Self::Mixed => "mixed",
+            Self::NotControlled => "not controlled",
+            Self::NotTestable => "not testable",
         }
     }
 }
@@ -263,11 +277,15 @@ impl Finding {
     /// What stands against the claim, if anything does.
     fn objection(&self) -> Option<String> {
         let of = |what: &str| format!("{} of {} score {what}", self.statistic, self.measure.name());
+        if !self.mean.is_sure() {
+            return Some(of("has too few passages"));
+        }
         match self.outcome() {
             Outcome::No => return Some(of("is below 0")),
             Outcome::Unclear => return Some(of("may be 0")),
             Outcome::Yes => {}
         }
+        // A control that is not there is not held against the claim here: see `Ruling::NotControlled`.
         let beaten =
             |control: Option<Estimate>| control.is_none_or(|c| Outcome::of(c) == Outcome::Yes);
         match (beaten(self.spans), beaten(self.weights)) {
@@ -286,22 +304,29 @@ impl Verdict {
                 .iter()
                 .filter(move |finding| finding.claim == claim)
         };
+        let positive = || own().filter(|finding| finding.measure == Measure::Positive);
         let objections: Vec<String> = own().filter_map(Finding::objection).collect();
-        let positive = |f: &&Finding| f.measure == Measure::Positive && f.outcome() == Outcome::Yes;
-        let ruling = if objections.is_empty() {
-            Ruling::Holds
-        } else if own().any(|finding| positive(&finding)) {
-            Ruling::Mixed
+        let missing = [
+            (own().all(|f| f.spans.is_some()), "random spans"),
+            (own().all(|f| f.weights.is_some()), "re-initialised weights"),
+        ];
+        let missing = missing.iter().filter(|(there, _)| !there);
+        let missing: Vec<&str> = missing.map(|(_, name)| *name).collect();
+        let (ruling, why) = if !positive().any(|finding| finding.mean.is_sure()) {
+            let most = own().map(|f| f.mean.passages).max().unwrap_or(0);
+            let why = format!("an interval needs {LEAST} passages, there are {most}");
+            (Ruling::NotTestable, why)
+        } else if !objections.is_empty() {
+            let some = positive().any(|finding| finding.outcome() == Outcome::Yes);
+            let ruling = if some { Ruling::Mixed } else { Ruling::DoesNot };
+            (ruling, objections.join("; "))
+        } else if !missing.is_empty() {
+            let missing = missing.join(" and ");
+            let why = format!("every statistic is above 0; not held against {missing}");
+            (Ruling::NotControlled, why)
         } else {
-            Ruling::DoesNot
-        };
-        let controlled = own().all(|finding| finding.spans.is_some() && finding.weights.is_some());
-        let why = match (objections.is_empty(), controlled) {
-            (false, _) => objections.join("; "),
-            (true, true) => "every statistic is above 0 and above both controls".to_owned(),
-            (true, false) => {
-                "every statistic is above 0; not held against both controls".to_owned()
-            }
+            let why = "every statistic is above 0 and above both controls".to_owned();
+            (Ruling::Holds, why)
         };
         Self {
             claim,
@@ -317,13 +342,14 @@ impl Claims {
     #[must_use]
     pub fn table(&self) -> Table {
         let findings = &self.findings;
-        let control = |of: fn(&Finding) -> Option<Estimate>, names: [&'static str; 3]| {
+        let control = |of: fn(&Finding) -> Option<Estimate>, names: [&'static str; 4]| {
             let estimates: Vec<Estimate> = findings
                 .iter()
                 .map(|f| of(f).unwrap_or(Estimate::NONE))
                 .collect();
-            let [mean, low, high] = names;
+            let [questions, mean, low, high] = names;
             [
+                Column::integer(questions, estimates.iter().map(|e| e.questions)),
                 Column::number(mean, estimates.iter().map(|e| e.mean)),
                 Column::number(low, estimates.iter().map(|e| e.low)),
                 Column::number(high, estimates.iter().map(|e| e.high)),
@@ -343,11 +369,16 @@ impl Claims {
         ));
         columns.extend(control(
             |f| f.spans,
-            ["spans_mean", "spans_low", "spans_high"],
+            ["spans_questions", "spans_mean", "spans_low", "spans_high"],
         ));
         columns.extend(control(
             |f| f.weights,
-            ["weights_mean", "weights_low", "weights_high"],
+            [
+                "weights_questions",
+                "weights_mean",
+                "weights_low",
+                "weights_high",
+            ],
         ));
         columns.push(Column::text(
             "outcome",

@@ -13,7 +13,7 @@ pub(super) struct Statistic {
     pub(super) value: fn(&Profile, Measure) -> f64,
 }
 
-pub(super) const STATISTICS: [Statistic; 10] = [
+pub(super) const STATISTICS: [Statistic; 11] = [
     Statistic {
         claim: 'a',
         name: "separators-early",
@@ -73,6 +73,12 @@ pub(super) const STATISTICS: [Statistic; 10] = [
         name: "order",
         meaning: "Kendall's tau of the order of the peaks with that of human reading",
         value: order,
+    },
+    Statistic {
+        claim: 'd',
+        name: "full-order",
+        meaning: "share of the questions whose peaks follow strictly in that order, less the 1/24 of chance",
+        value: full_order,
     },
 ];
 
@@ -162,13 +168,30 @@ fn peak(profile: &Profile, measure: Measure, roles: &[Role]) -> f64 {
     peak.1
 }
 
-/// τ_b between the order of human reading and that of the peaks; not a number where a role is missing, or all peak at once.
-pub(crate) fn order(profile: &Profile, measure: Measure) -> f64 {
+/// The peaks in the order of human reading; none where a role is missing.
+fn peaks(profile: &Profile, measure: Measure) -> Option<[f64; 4]> {
     let peaks = ORDER.map(|role| peak(profile, measure, &[role]));
-    if peaks.iter().any(|peak| peak.is_nan()) {
-        return f64::NAN;
-    }
-    kendall(&[0.0, 1.0, 2.0, 3.0], &peaks)
+    peaks.iter().all(|peak| peak.is_finite()).then_some(peaks)
+}
+
+/// τ_b between the order of human reading and that of the peaks: 0 where all peak at once, which is no order; not a number where a
+/// role is missing.
+pub(crate) fn order(profile: &Profile, measure: Measure) -> f64 {
+    peaks(profile, measure).map_or(f64::NAN, |peaks| {
+        if peaks.iter().all(|peak| *peak == peaks[0]) {
+            0.0
+        } else {
+            kendall(&[0.0, 1.0, 2.0, 3.0], &peaks)
+        }
+    })
+}
+
+/// Of the 24 orders of four peaks one is that of human reading, and where peaks may fall together it is rarer still.
+fn full_order(profile: &Profile, measure: Measure) -> f64 {
+    peaks(profile, measure).map_or(f64::NAN, |peaks| {
+        let strict = peaks.windows(2).all(|pair| pair[0] < pair[1]);
+        f64::from(strict) - 1.0 / 24.0
+    })
 }
 
 /// Kendall's τ_b: (concordant − discordant pairs) / √(pairs untied in a · pairs untied in b).

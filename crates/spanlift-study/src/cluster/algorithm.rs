@@ -80,6 +80,14 @@ impl Algorithm {
         }
     }
 
+    /// Another seed may give other clusters.
+    pub(super) fn is_seeded(self) -> bool {
+        match self {
+            Self::KMeans | Self::Mixture => true,
+            Self::Agglomerative | Self::Hdbscan => false,
+        }
+    }
+
     /// Clusters the points for each k and takes the k with the largest mean silhouette, of equal ones the smallest.
     /// HDBSCAN finds its own k.
     pub(super) fn choose(

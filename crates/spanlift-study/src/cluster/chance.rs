@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::features::Features;
-use super::silhouette::mean;
+use super::silhouette::{by_cluster, mean};
 use super::{Options, drawn};
 use crate::StudyError;
 
@@ -22,24 +22,49 @@ use crate::StudyError;
 pub struct Chance {
     /// `apart` or `cloud`.
     pub kind: &'static str,
-    /// The mean over the draws.
-    pub mean: f64,
-    /// The standard deviation of the draws.
-    pub sd: f64,
-    /// The 95th percentile, linear between draws.
-    pub high: f64,
+    /// Of the clusterings.
+    pub clusterings: Silhouettes,
+    /// The largest mean silhouette that a single cluster had, in any draw: what a cluster must exceed. It is as the best of twenty
+    /// clusterings of nothing, and not held further out as the clusterings' bar is, as HDBSCAN finds no cluster in most draws and one that is small and
+    /// tight in a few.
+    pub cluster: f64,
 }
 
-impl Chance {
-    /// What a silhouette must exceed: the 95th percentile, and four standard deviations above the mean.
+/// Silhouettes, one of each draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Silhouettes {
+    /// Their mean.
+    pub mean: f64,
+    /// The 95th percentile, linear between draws.
+    pub high: f64,
+    /// What a silhouette must exceed: the 95th percentile, and four standard deviations above the mean of artanh s, which keeps the bar below 1.
     ///
-    /// The percentile alone lets one in twenty pass, and a study makes a dozen clusterings of up to a dozen clusters each. A new draw lies four standard
+    /// The percentile alone lets one in twenty pass, and a study makes a dozen clusterings. A new draw lies four standard
     /// deviations, themselves of twenty draws, above their mean once in some two thousand times (Student's t).
-    #[must_use]
-    pub fn bar(&self) -> f64 {
-        self.high.max(self.mean + 4.0 * self.sd)
+    pub bar: f64,
+}
+
+impl Silhouettes {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        // 1 itself would be infinitely far out.
+        let far: Vec<f64> = values
+            .iter()
+            .map(|s| s.clamp(-NEARLY, NEARLY).atanh())
+            .collect();
+        let middle = mean(&far);
+        let squares = far.iter().map(|value| (value - middle).powi(2));
+        let sd = (squares.sum::<f64>() / (far.len().max(2) - 1) as f64).sqrt();
+        let high = quantile(&values, 0.95);
+        Self {
+            mean: mean(&values),
+            high,
+            bar: high.max((middle + 4.0 * sd).tanh()),
+        }
     }
 }
+
+const NEARLY: f64 = 1.0 - 1e-9;
 
 /// The streams of a seed's generator: one for each use, so that none depends on another.
 pub(super) const SAMPLE: u64 = 0;
@@ -63,11 +88,16 @@ pub(super) fn chances(
     ks: std::ops::RangeInclusive<usize>,
 ) -> Result<Vec<Chance>, StudyError> {
     // Where the algorithm fails it finds nothing.
-    let silhouette = |points: ArrayView2<'_, f64>| -> f64 {
+    let silhouettes = |points: ArrayView2<'_, f64>| -> (f64, f64) {
         let choice = options.algorithm.choose(points, ks.clone(), options.seed);
-        choice.map_or(0.0, |choice| mean(&choice.best.silhouettes))
+        choice.map_or((0.0, 0.0), |choice| {
+            let found = &choice.best;
+            let of_clusters = by_cluster(&found.labels, &found.silhouettes);
+            let best = of_clusters.iter().map(|of| mean(of)).fold(0.0, f64::max);
+            (mean(&found.silhouettes), best)
+        })
     };
-    let apart = |draw: usize| -> Result<f64, StudyError> {
+    let apart = |draw: usize| -> Result<(f64, f64), StudyError> {
         let stream = APART + draw as u64;
         let matrix = match given.get(draw) {
             Some(given) => {
@@ -79,14 +109,14 @@ pub(super) fn chances(
                 &mut generator(options.seed, stream),
             )),
         };
-        Ok(silhouette(
+        Ok(silhouettes(
             matrix.components(options.components)?.scores.view(),
         ))
     };
     let sds: Vec<f64> = points.columns().into_iter().map(|c| c.std(0.0)).collect();
-    let cloud = |draw: usize| -> Result<f64, StudyError> {
+    let cloud = |draw: usize| -> Result<(f64, f64), StudyError> {
         let rng = &mut generator(options.seed, CLOUD + draw as u64);
-        Ok(silhouette(gaussian(points.nrows(), &sds, rng).view()))
+        Ok(silhouettes(gaussian(points.nrows(), &sds, rng).view()))
     };
     let draws = if given.is_empty() {
         options.draws
@@ -102,18 +132,14 @@ pub(super) fn chances(
 fn summary(
     kind: &'static str,
     draws: usize,
-    draw: impl Fn(usize) -> Result<f64, StudyError> + Send + Sync,
+    draw: impl Fn(usize) -> Result<(f64, f64), StudyError> + Send + Sync,
 ) -> Result<Chance, StudyError> {
-    let values: Result<Vec<f64>, StudyError> = (0..draws).into_par_iter().map(draw).collect();
-    let mut values = values?;
-    values.sort_by(f64::total_cmp);
-    let middle = mean(&values);
-    let squares = values.iter().map(|value| (value - middle).powi(2));
+    let drawn: Result<Vec<(f64, f64)>, StudyError> = (0..draws).into_par_iter().map(draw).collect();
+    let (clusterings, best): (Vec<f64>, Vec<f64>) = drawn?.into_iter().unzip();
     Ok(Chance {
         kind,
-        mean: middle,
-        sd: (squares.sum::<f64>() / (draws.max(2) - 1) as f64).sqrt(),
-        high: quantile(&values, 0.95),
+        clusterings: Silhouettes::of(clusterings),
+        cluster: best.into_iter().fold(0.0, f64::max),
     })
 }
 
@@ -158,6 +184,19 @@ mod tests {
         assert_eq!(quantile(&values, 0.95), 9.5);
         assert_eq!(quantile(&[3.0], 0.95), 3.0);
         assert_eq!(quantile(&[], 0.95), 0.0);
+    }
+
+    #[test]
+    fn a_bar_is_above_what_chance_gives_and_below_one() {
+        // artanh of 0.2 and of 0.4 are 0.20273 and 0.42365: mean 0.31319, standard deviation 0.15621; tanh(0.31319 + 4 · 0.15621) = 0.73432.
+        let two = Silhouettes::of(vec![0.4, 0.2]);
+        assert!(
+            (two.mean - 0.3).abs() < 1e-12 && (two.bar - 0.73432).abs() < 1e-4,
+            "{two:?}"
+        );
+        let wide = Silhouettes::of(vec![-0.9, 0.0, 0.95]);
+        assert!(wide.bar > wide.high && wide.bar < 1.0, "{wide:?}");
+        assert_eq!(Silhouettes::of(vec![0.5; 20]).bar, 0.5);
     }
 
     #[test]

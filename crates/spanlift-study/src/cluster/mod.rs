@@ -2,8 +2,9 @@
 //!
 //! [`Features`] → standardised → principal components → [`Algorithm`], with k by silhouette → [`Clustering`]. An algorithm always finds clusters; so
 //! each clustering is measured three ways: silhouette (`silhouette`), what comes again (`stability`), and what the same finds where there is
-//! nothing (`chance`). It is [`Verdict::Structure`] only where its silhouette is above the 95th percentile of both kinds of chance, by
-//! [four standard deviations](Chance::bar) from their mean, *and* it is stable; likewise each of its clusters.
+//! nothing (`chance`). It is [`Verdict::Structure`] only where its silhouette is above the 95th percentile of both kinds of chance and
+//! [four standard deviations](Silhouettes::bar) from their mean, *and* it is stable. Each of the clusters of a structure likewise, held against the best
+//! cluster of any clustering of chance: of the clusters of nothing, one is always better than their mean. Of noise every cluster is noise.
 //!
 //! ```
 //! use spanlift_study::StudyError;
@@ -15,7 +16,7 @@
 //! let features = Features::new(vec!["x".to_owned(), "y".to_owned()], &rows)?;
 //! let found: Clustering = cluster(&features, &Options::new(Algorithm::KMeans), &[])?;
 //! assert_eq!((found.k, found.verdict), (2, Verdict::Structure));
-//! assert!(found.silhouette > found.chance_high);
+//! assert!(found.silhouette > found.bar);
 //! # Ok::<(), StudyError>(())
 //! ```
 
@@ -35,7 +36,7 @@ use serde::Serialize;
 
 pub use agreement::adjusted_rand;
 pub use algorithm::{Algorithm, Labels};
-pub use chance::Chance;
+pub use chance::{Chance, Silhouettes};
 pub use features::{Components, Features};
 pub use typical::Effect;
 
@@ -116,12 +117,12 @@ pub struct Clustering {
     pub stability: f64,
     /// The kinds of chance.
     pub chance: Vec<Chance>,
-    /// Mean silhouette by chance, of the kind that is harder to beat.
-    pub chance_mean: f64,
-    /// The 95th percentile of the same.
-    pub chance_high: f64,
-    /// The silhouette that structure must exceed ([`Chance::bar`]).
-    pub bar: f64,
+    /// Which of them is harder to beat: `apart` or `cloud`.
+    pub harder: &'static str,
+    /// Silhouettes of that kind.
+    pub by_chance: Silhouettes,
+    /// The silhouette that one of its clusters must exceed ([`Chance::cluster`]).
+    pub cluster_bar: f64,
     /// Whether all this is better than chance, and stable.
     pub verdict: Verdict,
     /// Each of the clusters.
@@ -263,34 +264,36 @@ pub fn cluster(
     let k = clusters(&labels);
     let stable = stability::stability(rows.view(), &kept, k, options);
     let chance = chance::chances(&features.select(&again), rows.view(), chance, options, ks)?;
-    let hardest = chance.iter().max_by(|x, y| x.bar().total_cmp(&y.bar()));
-    let hardest = hardest.map_or((0.0, 0.0, 0.0), |c| (c.mean, c.high, c.bar()));
-    let (chance_mean, chance_high, bar) = hardest;
-    let verdict = |silhouette: f64, stability: f64| Verdict::of(k, silhouette, bar, stability);
-    let mut of_cluster = vec![Vec::new(); k];
-    for (label, silhouette) in of_sample.iter().zip(&silhouettes) {
-        if let Some(label) = label {
-            of_cluster[*label].push(*silhouette);
-        }
-    }
+    let bar = |c: &&Chance| c.clusterings.bar;
+    let hardest = chance.iter().max_by(|x, y| bar(x).total_cmp(&bar(y)));
+    let (harder, by_chance) =
+        hardest.map_or(("", Silhouettes::default()), |c| (c.kind, c.clusterings));
+    let cluster_bar = chance.iter().map(|c| c.cluster).fold(0.0, f64::max);
+    let of_cluster = silhouette::by_cluster(&of_sample, &silhouettes);
     let medoids = typical::medoids(points, &labels);
     let effects = typical::effects(features.values(), &labels);
+    let silhouette = mean(&silhouettes);
+    let whole = Verdict::of(k, silhouette, by_chance.bar, stable.index);
     let clusters = members(&labels).into_iter().zip(medoids).zip(effects);
     let clusters = clusters
         .enumerate()
         .map(|(place, ((rows, medoids), effects))| {
-            let silhouette = mean(&of_cluster[place]);
+            let silhouette = of_cluster.get(place).map_or(0.0, |of| mean(of));
             Cluster {
                 size: rows.len(),
                 silhouette,
                 stability: stable.clusters[place],
-                verdict: verdict(silhouette, stable.clusters[place]),
+                verdict: match whole {
+                    Verdict::Structure => {
+                        Verdict::of(k, silhouette, cluster_bar, stable.clusters[place])
+                    }
+                    Verdict::Noise => Verdict::Noise,
+                },
                 medoids,
                 effects,
             }
         });
     let clusters: Vec<Cluster> = clusters.collect();
-    let silhouette = mean(&silhouettes);
     Ok(Clustering {
         algorithm: options.algorithm,
         k,
@@ -303,11 +306,11 @@ pub fn cluster(
         explained: components.explained,
         silhouette,
         stability: stable.index,
-        verdict: verdict(silhouette, stable.index),
+        verdict: whole,
         chance,
-        chance_mean,
-        chance_high,
-        bar,
+        harder,
+        by_chance,
+        cluster_bar,
         clusters,
         labels,
     })

@@ -58,6 +58,17 @@ pub(super) fn silhouettes(points: ArrayView2<'_, f64>, labellings: &[Labels]) ->
         .collect()
 }
 
+/// The silhouettes of each cluster.
+pub(super) fn by_cluster(labels: &Labels, silhouettes: &[f64]) -> Vec<Vec<f64>> {
+    let mut found = vec![Vec::new(); clusters(labels)];
+    for (label, silhouette) in labels.iter().zip(silhouettes) {
+        if let Some(label) = label {
+            found[*label].push(*silhouette);
+        }
+    }
+    found
+}
+
 /// The mean; 0 of none.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64

@@ -2,7 +2,8 @@
 //!
 //! Bootstrap (Hennig 2007): as many rows as there are are drawn with replacement, those drawn more than once taken once, and clustered anew into
 //! as many clusters; then the two clusterings of the rows drawn are compared, as wholes by the adjusted Rand index and cluster by cluster by the
-//! best Jaccard coefficient. A clustering that fails there agrees in nothing.
+//! best Jaccard coefficient. A clustering that fails there agrees in nothing. All rows with other seeds only where the algorithm has one: the same
+//! result again says nothing.
 
 use ndarray::{ArrayView2, Axis};
 use rand::RngExt;
@@ -53,7 +54,12 @@ pub(super) fn stability(
             Err(_) => (0.0, vec![Some(0.0); count]),
         }
     };
-    let draws: Vec<(f64, Vec<Option<f64>>)> = (0..options.bootstraps + options.seeds)
+    let seeds = if options.algorithm.is_seeded() {
+        options.seeds
+    } else {
+        0
+    };
+    let draws: Vec<(f64, Vec<Option<f64>>)> = (0..options.bootstraps + seeds)
         .into_par_iter()
         .map(again)
         .collect();

@@ -1,194 +1,17 @@
-//! Clusters of a run's questions by three representations, and what sets each cluster apart.
-//!
-//! | representation | a question is | chance |
-//! | --- | --- | --- |
-//! | `profile` | the positive and negative shares by role of each cut; (L+1) · 2 · roles | the same with the roles dealt anew among its tokens |
-//! | `heads` | each head's score as a share of Σ\|score\|; L · A | each column permuted by itself |
-//! | `maps` | the code that a recurrent autoencoder learns of its L+1 maps in fixed bins | each column permuted by itself |
-//!
-//! Beside these every clustering is held against one long cloud ([`Chance`](crate::cluster::Chance)).
+//! What is known of clusterings, as tables.
 
-use rayon::prelude::*;
+use std::collections::HashMap;
 
-use crate::StudyError;
-use crate::autoencoder::{Learned, Training, learn};
-use crate::bootstrap::Bootstrap;
-use crate::cluster::{Clustering, Effect, Features, Options, cluster};
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::Clustered;
+use crate::bootstrap::{Bootstrap, Estimate};
+use crate::cluster::{Clustering, Effect};
 use crate::facts::Facts;
 use crate::groups::Grouping;
-use crate::profile::{Measure, Profile, SHUFFLES, cut_names};
+use crate::profile::{Measure, Profile, cut_names};
 use crate::roles::Role;
 use crate::table::{Column, Table};
-
-/// What questions are told apart by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Representation {
-    /// The layer profile.
-    Profile,
-    /// Head fingerprints.
-    Heads,
-    /// Learned from the maps.
-    Maps,
-}
-
-/// A run's questions under one representation.
-#[derive(Clone, Debug)]
-pub struct Represented {
-    /// Which.
-    pub representation: Representation,
-    /// A row for each question that has one.
-    pub features: Features,
-    /// The same by chance; empty where columns are permuted instead.
-    pub chance: Vec<Features>,
-    /// The place of each row's question in the run.
-    pub questions: Vec<usize>,
-    /// How the codes were learned, for [`Representation::Maps`].
-    pub learned: Option<Learned>,
-}
-
-/// A clustering of a run's questions.
-#[derive(Clone, Debug)]
-pub struct Clustered<'a> {
-    /// What it is of.
-    pub of: &'a Represented,
-    /// What was found.
-    pub found: Clustering,
-}
-
-impl Representation {
-    /// All of them, in the order of tables.
-    pub const ALL: [Self; 3] = [Self::Profile, Self::Heads, Self::Maps];
-
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Profile => "profile",
-            Self::Heads => "heads",
-            Self::Maps => "maps",
-        }
-    }
-
-    /// The column of the table `questions` that has the clusters.
-    #[must_use]
-    pub fn column(self) -> &'static str {
-        match self {
-            Self::Profile => "cluster_profile",
-            Self::Heads => "cluster_heads",
-            Self::Maps => "cluster_maps",
-        }
-    }
-
-    /// Represents the questions; those without a number are left out.
-    ///
-    /// # Errors
-    ///
-    /// Where too few questions are left, or the autoencoder finds nothing to learn.
-    pub fn of(self, profiles: &[Profile], seed: u64) -> Result<Represented, StudyError> {
-        let layers = profiles
-            .first()
-            .map_or(0, |profile| profile.attention.len());
-        let wide = |row: &[f32]| {
-            row.iter()
-                .map(|&value| f64::from(value))
-                .collect::<Vec<f64>>()
-        };
-        let all = || (0..profiles.len()).collect::<Vec<usize>>();
-        let mut chance = Vec::new();
-        let mut learned = None;
-        let (names, questions, rows) = match self {
-            Self::Profile => {
-                let names = Profile::layer_feature_names(layers);
-                let draws: Result<Vec<Features>, StudyError> = (0..SHUFFLES)
-                    .into_par_iter()
-                    .map(|draw| {
-                        let rows: Vec<Vec<f64>> =
-                            profiles.iter().map(|p| wide(&p.shuffled[draw])).collect();
-                        Features::new(names.clone(), &rows)
-                    })
-                    .collect();
-                chance = draws?;
-                let rows = profiles
-                    .iter()
-                    .map(|profile| wide(&profile.layer_features()))
-                    .collect();
-                (names, all(), rows)
-            }
-            Self::Heads => {
-                let with = |i: &usize| profiles[*i].heads.is_some();
-                let questions: Vec<usize> = all().into_iter().filter(with).collect();
-                let rows: Vec<Vec<f64>> = questions
-                    .iter()
-                    .filter_map(|&i| profiles[i].heads.as_deref().map(wide))
-                    .collect();
-                let heads = rows.first().map_or(0, Vec::len) / layers.max(1);
-                let name = |i: usize| format!("head {}.{}", 1 + i / heads, 1 + i % heads);
-                ((0..layers * heads).map(name).collect(), questions, rows)
-            }
-            Self::Maps => {
-                let with = |i: &usize| profiles[*i].maps.is_some();
-                let questions: Vec<usize> = all().into_iter().filter(with).collect();
-                let maps: Vec<Vec<Vec<f32>>> = questions
-                    .iter()
-                    .filter_map(|&i| profiles[i].maps.clone())
-                    .collect();
-                let training = Training {
-                    seed,
-                    ..Training::default()
-                };
-                let found = learned.insert(learn(&maps, &training)?);
-                let names = (1..=training.code).map(|i| format!("code {i}"));
-                (names.collect(), questions, found.codes.clone())
-            }
-        };
-        Ok(Represented {
-            representation: self,
-            features: Features::new(names, &rows)?,
-            chance,
-            questions,
-            learned,
-        })
-    }
-}
-
-impl Represented {
-    /// Clusters the questions.
-    ///
-    /// # Errors
-    ///
-    /// As [`cluster`].
-    pub fn cluster(&self, options: &Options) -> Result<Clustered<'_>, StudyError> {
-        let found = cluster(&self.features, options, &self.chance)?;
-        Ok(Clustered { of: self, found })
-    }
-}
-
-impl Clustered<'_> {
-    /// The cluster of each of the run's questions, from 1; none for noise, or where the question has no row.
-    #[must_use]
-    pub fn of_questions(&self, questions: usize) -> Vec<Option<usize>> {
-        let mut clusters = vec![None; questions];
-        for (&question, label) in self.of.questions.iter().zip(&self.found.labels) {
-            clusters[question] = label.map(|label| label + 1);
-        }
-        clusters
-    }
-
-    /// What sets a cluster apart, the largest effect first. A feature that varies neither in it nor elsewhere, as the output's map of
-    /// questions with and without an answer, has no size and is left out.
-    pub fn effects(&self, cluster: usize) -> impl Iterator<Item = &Effect> {
-        let effects = self.found.clusters[cluster].effects.iter();
-        effects.filter(|effect| effect.d.is_finite())
-    }
-
-    /// The questions of a cluster, counted from 0.
-    fn members(&self, cluster: usize) -> Vec<usize> {
-        let rows = self.of.questions.iter().zip(&self.found.labels);
-        rows.filter(|(_, label)| **label == Some(cluster))
-            .map(|(&question, _)| question)
-            .collect()
-    }
-}
 
 /// Rows of several clusterings: each with the clustering that it is of.
 struct Rows<'a, T>(Vec<(&'a Clustered<'a>, T)>);
@@ -249,14 +72,16 @@ fn clusterings_table(clusterings: &[Clustered<'_>]) -> Table {
         Column::integer("noise", found().map(noise)),
         Column::number("silhouette", found().map(|c| c.silhouette)),
         Column::number("stability", found().map(|c| c.stability)),
-        Column::number("chance_silhouette", found().map(|c| c.chance_mean)),
-        Column::number("chance_high", found().map(|c| c.chance_high)),
-        Column::number("bar", found().map(|c| c.bar)),
+        Column::text("chance", found().map(|c| c.harder)),
+        Column::number("chance_silhouette", found().map(|c| c.by_chance.mean)),
+        Column::number("chance_high", found().map(|c| c.by_chance.high)),
+        Column::number("bar", found().map(|c| c.by_chance.bar)),
+        Column::number("cluster_bar", found().map(|c| c.cluster_bar)),
         Column::text("verdict", found().map(|c| c.verdict.name())),
     ];
     rows.table(
         "clusterings",
-        "A clustering: mean silhouette, mean adjusted Rand index to reclusterings, and the silhouettes of chance; structure lies above the bar and is stable.",
+        "A clustering: mean silhouette, mean adjusted Rand index to reclusterings, and the silhouettes of the kind of chance that is harder to beat; structure lies above the bar and is stable, a single cluster above cluster_bar.",
         own,
     )
 }
@@ -402,21 +227,19 @@ fn lifts_table(
     clusterings: &[Clustered<'_>],
     bootstrap: Bootstrap,
 ) -> Table {
-    let groups: Vec<(&'static str, &str, Vec<f64>)> = groupings
-        .iter()
-        .filter(|grouping| grouping.name != "all")
-        .flat_map(|grouping| {
-            grouping
-                .groups
-                .iter()
-                .map(move |(group, of)| (grouping.name, group.as_str(), of))
-        })
-        .map(|(grouping, group, of)| {
-            let mut within = vec![0.0; profiles.len()];
+    // Of each group: 1 for its questions, 0 for those of another group of its grouping. What the grouping does not speak of, as the place of an
+    // answer where there is none, is not a number and left out: else whatever is known of answers were more frequent where all are answered.
+    let mut groups: Vec<(&'static str, &str, Vec<f64>)> = Vec::new();
+    for grouping in groupings.iter().filter(|grouping| grouping.name != "all") {
+        let mut placed = vec![f64::NAN; profiles.len()];
+        let all = grouping.groups.iter().flat_map(|(_, of)| of);
+        all.for_each(|&i| placed[i] = 0.0);
+        for (group, of) in &grouping.groups {
+            let mut within = placed.clone();
             of.iter().for_each(|&i| within[i] = 1.0);
-            (grouping, group, within)
-        })
-        .collect();
+            groups.push((grouping.name, group.as_str(), within));
+        }
+    }
     let mut rows = Vec::new();
     for (clustered, cluster) in each(clusterings) {
         let members = clustered.members(cluster);
@@ -435,8 +258,9 @@ fn lifts_table(
         );
         for ((grouping, group, within), share) in groups.iter().zip(shares) {
             // Against the questions that were clustered at all.
-            let all = &clustered.of.questions;
-            let overall = all.iter().map(|&i| within[i]).sum::<f64>() / all.len() as f64;
+            let all = clustered.of.questions.iter().map(|&i| within[i]);
+            let all: Vec<f64> = all.filter(|value| value.is_finite()).collect();
+            let overall = all.iter().sum::<f64>() / all.len() as f64;
             let count = members.iter().filter(|&&i| within[i] > 0.0).count();
             rows.push((
                 clustered,
@@ -444,10 +268,13 @@ fn lifts_table(
             ));
         }
     }
+    let values = adjusted(rows.iter().map(|(of, row)| {
+        // A clustering's rows are one family.
+        let family = (of.of.representation.name(), of.found.algorithm.name());
+        (family, p_value(row.4, row.5))
+    }));
     let rows = Rows(rows);
-    let lift = |of: fn(&crate::bootstrap::Estimate) -> f64| {
-        rows.0.iter().map(move |row| of(&row.1.4) / row.1.5)
-    };
+    let lift = |of: fn(&Estimate) -> f64| rows.0.iter().map(move |row| of(&row.1.4) / row.1.5);
     let own = vec![
         Column::integer("cluster", rows.0.iter().map(|row| row.1.0 + 1)),
         Column::text("grouping", rows.0.iter().map(|row| row.1.1)),
@@ -457,12 +284,49 @@ fn lifts_table(
         Column::number("lift", lift(|share| share.mean)),
         Column::number("low", lift(|share| share.low)),
         Column::number("high", lift(|share| share.high)),
+        Column::number("adjusted_p", values),
     ];
     rows.table(
         "lifts",
-        "How much more often a kind of question or paragraph is in a cluster than in all.",
+        "How much more often a kind of question or paragraph is in a cluster than in all, with its interval and the p of no difference, adjusted for all lifts of the clustering (Holm); none for fewer than ten questions expected.",
         own,
     )
+}
+
+/// Fewer questions of a kind expected in a cluster are too few to tell.
+const EXPECTED: f64 = 10.0;
+
+/// That a share differs from that of all no more than by chance: two-sided, normal, with the standard error that its interval has, or that of as many
+/// independent questions where this is larger: a cluster all of one kind has an interval of no width.
+fn p_value(share: Estimate, overall: f64) -> f64 {
+    let questions = share.questions as f64;
+    if !share.is_sure() || questions * overall < EXPECTED || overall >= 1.0 {
+        return f64::NAN;
+    }
+    let error = (share.high - share.low) / (2.0 * 1.96);
+    let error = error.max((overall * (1.0 - overall) / questions).sqrt());
+    2.0 * Normal::standard().cdf(-((share.mean - overall) / error).abs())
+}
+
+/// Adjusted for the number of tests in each family (Holm 1979); what is not a number is no test.
+fn adjusted<F: Eq + std::hash::Hash>(tests: impl Iterator<Item = (F, f64)>) -> Vec<f64> {
+    let mut families: HashMap<F, Vec<(usize, f64)>> = HashMap::new();
+    let mut adjusted = Vec::new();
+    for (place, (family, p)) in tests.enumerate() {
+        adjusted.push(p);
+        if p.is_finite() {
+            families.entry(family).or_default().push((place, p));
+        }
+    }
+    for mut tests in families.into_values() {
+        tests.sort_by(|x, y| x.1.total_cmp(&y.1));
+        let (count, mut least) = (tests.len(), 0.0_f64);
+        for (rank, (place, p)) in tests.into_iter().enumerate() {
+            least = least.max(p * (count - rank) as f64).min(1.0);
+            adjusted[place] = least;
+        }
+    }
+    adjusted
 }
 
 fn shares_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table {
@@ -500,4 +364,62 @@ fn shares_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table {
         "The mean share of a role at a cut, over a cluster's questions.",
         own,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_adjusted_within_their_family() {
+        let tests = [
+            ('a', 0.01),
+            ('b', 0.04),
+            ('a', 0.04),
+            ('a', f64::NAN),
+            ('a', 0.03),
+            ('b', 0.5),
+        ];
+        let found = adjusted(tests.into_iter());
+        let expected = [0.03, 0.08, 0.06, f64::NAN, 0.06, 0.5];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                (found - expected).abs() < 1e-12 || found.is_nan() && expected.is_nan(),
+                "{found} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_share_is_tested_by_its_interval() {
+        let share = Estimate {
+            questions: 100,
+            passages: 50,
+            mean: 0.4,
+            low: 0.4 - 0.196,
+            high: 0.4 + 0.196,
+        };
+        // Two standard errors away.
+        assert!((p_value(share, 0.2) - 0.0455).abs() < 1e-4);
+        assert!(p_value(share, 0.09).is_nan(), "nine are expected");
+        // All of one kind, of which a half are: ten standard errors of √(0.25 / 100).
+        let (low, high) = (1.0, 1.0);
+        let one_kind = Estimate {
+            mean: 1.0,
+            low,
+            high,
+            ..share
+        };
+        assert!(p_value(one_kind, 0.5) < 1e-20);
+        assert!(
+            p_value(
+                Estimate {
+                    low: f64::NAN,
+                    ..share
+                },
+                0.2
+            )
+            .is_nan()
+        );
+    }
 }
