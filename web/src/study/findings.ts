@@ -130,7 +130,8 @@ function clusters(table: Table | undefined): string | null {
   if (!table) return null;
   const parts: string[] = [];
   for (let row = 0; row < table.rows; row++) {
-    const name = `the ${representationName(table.text(row, "representation"))} (${table.text(row, "algorithm")})`;
+    const representation = table.text(row, "representation");
+    const name = `the ${representation === "maps" ? "codes learned from the maps" : representationName(representation)} (${table.text(row, "algorithm")})`;
     const [silhouette, chance] = [table.number(row, "silhouette"), table.number(row, "bar")];
     const against = silhouette !== null && chance !== null ? ` (silhouette ${plain(silhouette, 2)}, the bar of chance ${plain(chance, 2)})` : "";
     parts.push(table.text(row, "verdict") === "structure" ? `${name} fall into ${table.text(row, "k")} clusters${against}` : `clusters of ${name} are noise${against}`);

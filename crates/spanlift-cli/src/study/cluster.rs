@@ -193,7 +193,7 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
                 "cluster {number}: {}, silhouette {:.3} (above {:.3}), stability {:.2}, {}",
                 count(cluster.size, "question"),
                 cluster.silhouette,
-                of.found.cluster_bar,
+                cluster.bar,
                 cluster.stability,
                 cluster.verdict.name(),
             );

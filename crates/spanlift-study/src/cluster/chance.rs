@@ -24,10 +24,34 @@ pub struct Chance {
     pub kind: &'static str,
     /// Of the clusterings.
     pub clusterings: Silhouettes,
-    /// The largest mean silhouette that a single cluster had, in any draw: what a cluster must exceed. It is as the best of twenty
-    /// clusterings of nothing, and not held further out as the clusterings' bar is, as HDBSCAN finds no cluster in most draws and one that is small and
-    /// tight in a few.
-    pub cluster: f64,
+    /// Every cluster of every draw.
+    #[serde(skip)]
+    pub clusters: Vec<Drawn>,
+}
+
+/// A cluster of nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    /// Its share of the rows.
+    pub share: f64,
+    /// Its mean silhouette.
+    pub silhouette: f64,
+}
+
+impl Chance {
+    /// What a cluster with this share of the rows must exceed: the largest mean silhouette of any cluster of chance at least half as large, in any
+    /// draw. Smaller ones vary more, and are tight more often.
+    ///
+    /// It is the best of twenty clusterings, and not held further out as the clusterings' bar is, as HDBSCAN finds no cluster in most draws and
+    /// one that is small and tight in a few.
+    #[must_use]
+    pub fn cluster_bar(&self, share: f64) -> f64 {
+        let as_large = self
+            .clusters
+            .iter()
+            .filter(|drawn| 2.0 * drawn.share >= share);
+        as_large.map(|drawn| drawn.silhouette).fold(0.0, f64::max)
+    }
 }
 
 /// Silhouettes, one of each draw.
@@ -88,16 +112,19 @@ pub(super) fn chances(
     ks: std::ops::RangeInclusive<usize>,
 ) -> Result<Vec<Chance>, StudyError> {
     // Where the algorithm fails it finds nothing.
-    let silhouettes = |points: ArrayView2<'_, f64>| -> (f64, f64) {
+    let silhouettes = |points: ArrayView2<'_, f64>| -> (f64, Vec<Drawn>) {
         let choice = options.algorithm.choose(points, ks.clone(), options.seed);
-        choice.map_or((0.0, 0.0), |choice| {
+        choice.map_or((0.0, Vec::new()), |choice| {
             let found = &choice.best;
             let of_clusters = by_cluster(&found.labels, &found.silhouettes);
-            let best = of_clusters.iter().map(|of| mean(of)).fold(0.0, f64::max);
-            (mean(&found.silhouettes), best)
+            let drawn = of_clusters.iter().map(|of| Drawn {
+                share: of.len() as f64 / points.nrows() as f64,
+                silhouette: mean(of),
+            });
+            (mean(&found.silhouettes), drawn.collect())
         })
     };
-    let apart = |draw: usize| -> Result<(f64, f64), StudyError> {
+    let apart = |draw: usize| -> Result<(f64, Vec<Drawn>), StudyError> {
         let stream = APART + draw as u64;
         let matrix = match given.get(draw) {
             Some(given) => {
@@ -114,7 +141,7 @@ pub(super) fn chances(
         ))
     };
     let sds: Vec<f64> = points.columns().into_iter().map(|c| c.std(0.0)).collect();
-    let cloud = |draw: usize| -> Result<(f64, f64), StudyError> {
+    let cloud = |draw: usize| -> Result<(f64, Vec<Drawn>), StudyError> {
         let rng = &mut generator(options.seed, CLOUD + draw as u64);
         Ok(silhouettes(gaussian(points.nrows(), &sds, rng).view()))
     };
@@ -132,14 +159,15 @@ pub(super) fn chances(
 fn summary(
     kind: &'static str,
     draws: usize,
-    draw: impl Fn(usize) -> Result<(f64, f64), StudyError> + Send + Sync,
+    draw: impl Fn(usize) -> Result<(f64, Vec<Drawn>), StudyError> + Send + Sync,
 ) -> Result<Chance, StudyError> {
-    let drawn: Result<Vec<(f64, f64)>, StudyError> = (0..draws).into_par_iter().map(draw).collect();
-    let (clusterings, best): (Vec<f64>, Vec<f64>) = drawn?.into_iter().unzip();
+    let drawn: Result<Vec<(f64, Vec<Drawn>)>, StudyError> =
+        (0..draws).into_par_iter().map(draw).collect();
+    let (clusterings, clusters): (Vec<f64>, Vec<Vec<Drawn>>) = drawn?.into_iter().unzip();
     Ok(Chance {
         kind,
         clusterings: Silhouettes::of(clusterings),
-        cluster: best.into_iter().fold(0.0, f64::max),
+        clusters: clusters.concat(),
     })
 }
 
@@ -197,6 +225,18 @@ mod tests {
         let wide = Silhouettes::of(vec![-0.9, 0.0, 0.95]);
         assert!(wide.bar > wide.high && wide.bar < 1.0, "{wide:?}");
         assert_eq!(Silhouettes::of(vec![0.5; 20]).bar, 0.5);
+    }
+
+    #[test]
+    fn a_cluster_is_held_against_those_that_are_as_large() {
+        let drawn = |share, silhouette| Drawn { share, silhouette };
+        let chance = Chance {
+            kind: "cloud",
+            clusterings: Silhouettes::default(),
+            clusters: vec![drawn(0.6, 0.2), drawn(0.3, 0.4), drawn(0.1, 0.7)],
+        };
+        let bars = [0.05, 0.2, 0.5, 0.7, 1.0].map(|share| chance.cluster_bar(share));
+        assert_eq!(bars, [0.7, 0.7, 0.4, 0.2, 0.2]);
     }
 
     #[test]

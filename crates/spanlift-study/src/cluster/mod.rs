@@ -4,7 +4,7 @@
 //! each clustering is measured three ways: silhouette (`silhouette`), what comes again (`stability`), and what the same finds where there is
 //! nothing (`chance`). It is [`Verdict::Structure`] only where its silhouette is above the 95th percentile of both kinds of chance and
 //! [four standard deviations](Silhouettes::bar) from their mean, *and* it is stable. Each of the clusters of a structure likewise, held against the best
-//! cluster of any clustering of chance: of the clusters of nothing, one is always better than their mean. Of noise every cluster is noise.
+//! [cluster of chance that is as large](Chance::cluster_bar): of the clusters of nothing, one is always better than their mean. Of noise every cluster is noise.
 //!
 //! ```
 //! use spanlift_study::StudyError;
@@ -121,8 +121,6 @@ pub struct Clustering {
     pub harder: &'static str,
     /// Silhouettes of that kind.
     pub by_chance: Silhouettes,
-    /// The silhouette that one of its clusters must exceed ([`Chance::cluster`]).
-    pub cluster_bar: f64,
     /// Whether all this is better than chance, and stable.
     pub verdict: Verdict,
     /// Each of the clusters.
@@ -136,6 +134,8 @@ pub struct Cluster {
     pub size: usize,
     /// Mean silhouette of its rows in the sample.
     pub silhouette: f64,
+    /// The silhouette that it must exceed ([`Chance::cluster_bar`] of both kinds).
+    pub bar: f64,
     /// Mean best Jaccard coefficient over bootstrap samples, 0 to 1.
     pub stability: f64,
     /// Whether it is better than chance, and stable.
@@ -268,7 +268,6 @@ pub fn cluster(
     let hardest = chance.iter().max_by(|x, y| bar(x).total_cmp(&bar(y)));
     let (harder, by_chance) =
         hardest.map_or(("", Silhouettes::default()), |c| (c.kind, c.clusterings));
-    let cluster_bar = chance.iter().map(|c| c.cluster).fold(0.0, f64::max);
     let of_cluster = silhouette::by_cluster(&of_sample, &silhouettes);
     let medoids = typical::medoids(points, &labels);
     let effects = typical::effects(features.values(), &labels);
@@ -278,15 +277,19 @@ pub fn cluster(
     let clusters = clusters
         .enumerate()
         .map(|(place, ((rows, medoids), effects))| {
+            let share = rows.len() as f64 / n as f64;
+            let bar = chance
+                .iter()
+                .map(|c| c.cluster_bar(share))
+                .fold(0.0, f64::max);
             let silhouette = of_cluster.get(place).map_or(0.0, |of| mean(of));
             Cluster {
                 size: rows.len(),
                 silhouette,
+                bar,
                 stability: stable.clusters[place],
                 verdict: match whole {
-                    Verdict::Structure => {
-                        Verdict::of(k, silhouette, cluster_bar, stable.clusters[place])
-                    }
+                    Verdict::Structure => Verdict::of(k, silhouette, bar, stable.clusters[place]),
                     Verdict::Noise => Verdict::Noise,
                 },
                 medoids,
@@ -310,7 +313,6 @@ pub fn cluster(
         chance,
         harder,
         by_chance,
-        cluster_bar,
         clusters,
         labels,
     })

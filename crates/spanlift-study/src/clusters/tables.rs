@@ -76,12 +76,11 @@ fn clusterings_table(clusterings: &[Clustered<'_>]) -> Table {
         Column::number("chance_silhouette", found().map(|c| c.by_chance.mean)),
         Column::number("chance_high", found().map(|c| c.by_chance.high)),
         Column::number("bar", found().map(|c| c.by_chance.bar)),
-        Column::number("cluster_bar", found().map(|c| c.cluster_bar)),
         Column::text("verdict", found().map(|c| c.verdict.name())),
     ];
     rows.table(
         "clusterings",
-        "A clustering: mean silhouette, mean adjusted Rand index to reclusterings, and the silhouettes of the kind of chance that is harder to beat; structure lies above the bar and is stable, a single cluster above cluster_bar.",
+        "A clustering: mean silhouette, mean adjusted Rand index to reclusterings, and the silhouettes of the kind of chance that is harder to beat; structure lies above the bar and is stable.",
         own,
     )
 }
@@ -156,6 +155,7 @@ fn clusters_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table 
             "silhouette",
             rows.0.iter().map(|row| cluster(row).silhouette),
         ),
+        Column::number("bar", rows.0.iter().map(|row| cluster(row).bar)),
         Column::number("stability", rows.0.iter().map(|row| cluster(row).stability)),
         Column::text(
             "verdict",
@@ -166,7 +166,7 @@ fn clusters_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table 
         Column::number("answered", share(|f| f64::from(f.answered))),
         Column::number("answerable", share(|f| f64::from(f.answerable))),
     ];
-    rows.table("clusters", "A cluster: mean silhouette, mean best Jaccard coefficient over bootstraps, and means over its questions.", own)
+    rows.table("clusters", "A cluster: mean silhouette, the best of the clusters of chance as large as it, mean best Jaccard coefficient over bootstraps, and means over its questions.", own)
 }
 
 fn medoids_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table {
