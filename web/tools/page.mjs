@@ -40,5 +40,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     process.exit(2);
   }
   const json = readFileSync(file, "utf8");
-  process.stdout.write(JSON.parse(json).format === "spanlift.study" ? study(json) : page(json));
+  process.stdout.write(["spanlift.study", "spanlift.compared", "spanlift.training"].includes(JSON.parse(json).format) ? study(json) : page(json));
 }

@@ -6,21 +6,22 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::Args as Group;
 
-use spanlift::Explainer;
 use spanlift::checkpoint::{CheckpointError, ModelPart, Parts, Precision, Problem, Randomise};
+use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
 use spanlift_store::{Data, Selection};
 use spanlift_train::plan::{Settings, TrainPlan};
+use spanlift_train::probe::{Probe, ProbePlan};
 use spanlift_train::run::{Begin, Event, Run, planned, timed};
 
-use crate::args::{AnsweringArgs, at_least_one, finite};
+use crate::args::{AnsweringArgs, at_least_one, finite, reference};
 use crate::data;
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
 
 /// Fine-tune an encoder on a data set of questions and answers
 ///
-/// The folder holds the state of the run, what happened at each step (metrics.jsonl), and checkpoints that Hugging Face and `--model`
+/// The folder holds the state of the run, what happened at each step (metrics.jsonl, loss.svg), and checkpoints that Hugging Face and `--model`
 /// read: `last`, and `best` by F1 on the dev questions. Killed at any moment, the same command goes on, to the same weights.
 #[derive(Debug, Group)]
 pub(crate) struct TrainArgs {
@@ -94,6 +95,15 @@ pub(crate) struct TrainArgs {
     /// Steps after which the dev questions are answered
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) evaluate_every: u64,
+    /// Questions that are explained on the way, into DIR/probes: `spanlift study training DIR` shows how the attention forms
+    #[arg(long, value_name = "FILE")]
+    pub(crate) probe: Option<PathBuf>,
+    /// Steps from one time that the probe questions are explained to the next; also before the first step and behind the last
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), requires = "probe")]
+    pub(crate) every: u64,
+    /// What the probe questions are compared with: mask, pad, unk, zero, mean, passage, question, or several averaged (mask+zero)
+    #[arg(long, value_name = "NAME", default_value = "mask", requires = "probe")]
+    pub(crate) reference: String,
     /// Write checkpoints in half precision
     #[arg(long)]
     pub(crate) f16: bool,
@@ -154,6 +164,19 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         }
         None => (Vec::new(), None),
     };
+    let (probed, probe_data) = match &args.probe {
+        Some(file) => {
+            let (all, bad_records) = data::questions(file, false).context("--probe")?;
+            let data = described(file, &all, all.len(), bad_records);
+            (all, Some(data))
+        }
+        None => (Vec::new(), None),
+    };
+    let explained = Options {
+        answering: answering.options(),
+        reference: reference(&args.reference)?,
+        ..Options::default()
+    };
     let model = Model::find(&answering)?;
     let explainer = load(&model, args.seed)?;
     let info = explainer.model_info();
@@ -182,6 +205,11 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
             base_sha256: model.hash()?,
             data: learned,
             dev: dev_data,
+            probe: probe_data.map(|data| ProbePlan {
+                data,
+                reference: explained.method().reference,
+                every: args.every,
+            }),
             settings: args.settings(),
         },
         checkpoint,
@@ -189,6 +217,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         questions: &questions,
         dev: &dev,
         answering: answering.options(),
+        probe: args.probe.is_some().then_some(Probe {
+            questions: &probed,
+            options: &explained,
+        }),
         precision,
     };
     begin.plan.settings.steps = steps(args, &begin)?;
@@ -227,6 +259,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
                 "step {step}: exact {exact:.2}, F1 {f1:.2} of {questions} dev questions{best}"
             ));
         }),
+        Event::Probe { .. } => {}
     };
     let trained = run.go(u64::MAX, &mut watch);
     bar.finish_and_clear();
@@ -323,7 +356,7 @@ fn closing(args: &TrainArgs, run: &Run<'_>) -> String {
     let mark = &run.trainer().state().mark;
     let steps = run.events().iter().rev().filter_map(|event| match event {
         Event::Step { loss, .. } => Some(*loss),
-        Event::Dev { .. } => None,
+        Event::Dev { .. } | Event::Probe { .. } => None,
     });
     let losses: Vec<f64> = steps.take(SHOWN).collect();
     let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
@@ -341,6 +374,13 @@ fn closing(args: &TrainArgs, run: &Run<'_>) -> String {
             "best F1 {f1:.2} on the dev questions, at step {step}: {folder}/best\n"
         ));
     }
-    text.push_str(&format!("the last: {folder}/last\n"));
+    text.push_str(&format!(
+        "the last: {folder}/last\nthe loss: {folder}/loss.svg\n"
+    ));
+    if args.probe.is_some() {
+        text.push_str(&format!(
+            "the probe questions: spanlift study training {folder} -o training.html\n"
+        ));
+    }
     text
 }

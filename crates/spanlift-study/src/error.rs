@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use spanlift::ExplainError;
 use spanlift_store::StoreError;
+use spanlift_train::TrainError;
 
 /// Why a run cannot be studied.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,21 @@ pub enum StudyError {
     /// The run cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A training cannot be read.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// There is no training.
+    #[error("`{}` is no training: expected a train.json in it, got none", path.display())]
+    NotATraining {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A training in which no question was explained.
+    #[error("`{}` has no probe questions that are explained: `spanlift train --probe FILE` has some", path.display())]
+    NoProbe {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The run has no rows.
     #[error("the run has no explained question")]
     Empty,

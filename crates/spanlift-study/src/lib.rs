@@ -11,6 +11,7 @@
 //!       +-- clusters.rs kinds of questions (cluster/: numbers alone; maps.rs, autoencoder.rs), and what sets each apart
 //!       +-- plane.rs    each question a point
 //!       +-- faithfulness/  methods compared, from questions of their own
+//!       +-- training/   the probe questions of a training, step by step
 //!       +-- diff.rs     two runs over the same questions
 //!       v
 //!  Table                         table.rs: every result is one; CSV, JSON, Parquet
@@ -38,6 +39,7 @@ pub mod roles;
 pub mod shuffles;
 mod study;
 mod table;
+pub mod training;
 
 pub use error::StudyError;
 pub use questions::questions;

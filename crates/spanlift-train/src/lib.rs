@@ -4,7 +4,8 @@
 //!  questions ──features.rs──> windows with their answers ──order.rs──> batches
 //!                                                                        |  trainer.rs: forward, loss.rs, the walk back, adamw.rs at schedule.rs' rate
 //!                                                                        v
-//!  Run (run.rs) ── DIR: train.json (plan.rs), state.safetensors (state.rs), metrics.jsonl, last/, best/
+//!  Run (run.rs) ── DIR: train.json (plan.rs), state.safetensors (state.rs), metrics.jsonl, loss.svg (picture.rs), last/, best/,
+//!                         probes/ (probe.rs)
 //! ```
 
 pub mod adamw;
@@ -13,7 +14,9 @@ pub mod features;
 pub mod files;
 pub mod loss;
 pub mod order;
+pub mod picture;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod schedule;
 pub mod state;

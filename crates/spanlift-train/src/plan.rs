@@ -6,6 +6,7 @@ use spanlift_explanation::ModelInfo;
 use spanlift_store::Data;
 
 use crate::adamw::AdamW;
+use crate::probe::ProbePlan;
 use crate::schedule::Schedule;
 
 /// How a model is trained.
@@ -113,6 +114,9 @@ pub struct TrainPlan {
     pub data: Data,
     /// The questions that it is measured on.
     pub dev: Option<Data>,
+    /// The questions that are explained on the way.
+    #[serde(default)]
+    pub probe: Option<ProbePlan>,
     /// How.
     pub settings: Settings,
 }
@@ -129,7 +133,7 @@ impl TrainPlan {
         let value = |plan: &Self| serde_json::to_value(plan).unwrap_or_default();
         let mut found = spanlift_store::differences(&value(self), &value(asked));
         found.retain(|difference| {
-            !["data.name", "dev.name", "base.name"]
+            !["data.name", "dev.name", "probe.data.name", "base.name"]
                 .iter()
                 .any(|field| difference.starts_with(field))
         });

@@ -4,6 +4,8 @@
 //!  DIR/train.json           the plan; another plan in the same folder is refused
 //!  DIR/state.safetensors    weights, moments, steps done
 //!  DIR/metrics.jsonl        a line a step, and one each time the dev questions were answered
+//!  DIR/loss.svg             the same as a picture
+//!  DIR/probes/              the probe questions explained, at each step marked
 //!  DIR/last, DIR/best       checkpoints as Hugging Face reads them: config, tokenizer, model.safetensors
 //! ```
 
@@ -23,12 +25,15 @@ use spanlift_store::write_whole;
 use crate::TrainError;
 use crate::features::{Cut, Feature, features};
 use crate::order::Order;
+use crate::picture::picture;
 use crate::plan::TrainPlan;
+use crate::probe::{self, Probe};
 use crate::state::{self, State};
 use crate::trainer::{Step, Trainer, names};
 
 const PLAN: &str = "train.json";
 const METRICS: &str = "metrics.jsonl";
+const PICTURE: &str = "loss.svg";
 const WEIGHTS: &str = "model.safetensors";
 
 /// What happened, a line of `metrics.jsonl`.
@@ -67,12 +72,19 @@ pub enum Event {
         /// Whether no F1 before was as high.
         best: bool,
     },
+    /// The probe questions explained.
+    Probe {
+        /// Behind which step.
+        step: u64,
+    },
 }
 
 impl Event {
-    fn step(&self) -> u64 {
+    /// The step that it is of, or behind.
+    #[must_use]
+    pub fn step(&self) -> u64 {
         match self {
-            Self::Step { step, .. } | Self::Dev { step, .. } => *step,
+            Self::Step { step, .. } | Self::Dev { step, .. } | Self::Probe { step } => *step,
         }
     }
 }
@@ -92,6 +104,8 @@ pub struct Begin<'a> {
     pub dev: &'a [Question],
     /// How these are answered.
     pub answering: AnswerOptions,
+    /// What is explained on the way, where the plan says when.
+    pub probe: Option<Probe<'a>>,
     /// How checkpoints are written.
     pub precision: Precision,
 }
@@ -126,6 +140,27 @@ pub fn planned(folder: &Path) -> Result<Option<TrainPlan>, TrainError> {
         path,
         reason: error.to_string(),
     })
+}
+
+/// What happened in the run of a folder, as far as it is written.
+///
+/// # Errors
+///
+/// Where its `metrics.jsonl` cannot be read, or a line of it is no event.
+pub fn events(folder: &Path) -> Result<Vec<Event>, TrainError> {
+    let path = folder.join(METRICS);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", &path)(error)),
+    };
+    let of = |(at, line): (usize, &str)| {
+        serde_json::from_str::<Event>(line).map_err(|error| TrainError::State {
+            path: path.clone(),
+            reason: format!("line {}: {error}", at + 1),
+        })
+    };
+    text.lines().enumerate().map(of).collect()
 }
 
 /// The windows that a run learns from.
@@ -205,7 +240,9 @@ impl<'a> Run<'a> {
             events: Vec::new(),
             begin,
         };
-        run.events = run.read_events()?;
+        run.events = events(folder)?;
+        run.events
+            .retain(|event| event.step() <= run.trainer.state().mark.step);
         Ok(run)
     }
 
@@ -254,6 +291,9 @@ impl<'a> Run<'a> {
     pub fn go(&mut self, until: u64, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         let settings = self.begin.plan.settings.clone();
         let until = until.min(settings.steps);
+        if self.done() == 0 && self.events.is_empty() {
+            self.probe(0, watch)?;
+        }
         while self.done() < until {
             let begun = Instant::now();
             let batch = self.order.batch(self.done() + 1);
@@ -271,8 +311,9 @@ impl<'a> Run<'a> {
                 watch(&event);
                 self.events.push(event);
             }
+            let probed = self.probe(step.number, watch)?;
             let due = step.number.is_multiple_of(settings.save_every.max(1));
-            if due || evaluate || step.number == until {
+            if due || evaluate || probed || step.number == until {
                 self.save()?;
             }
         }
@@ -290,6 +331,30 @@ impl<'a> Run<'a> {
             tokens: step.tokens,
             seconds: self.trainer.state().mark.seconds,
         }
+    }
+
+    /// Explains the probe questions, where they are due behind this step.
+    fn probe(&mut self, step: u64, watch: &mut dyn FnMut(&Event)) -> Result<bool, TrainError> {
+        let plan = &self.begin.plan;
+        let (Some(planned), Some(probe)) = (&plan.probe, self.begin.probe) else {
+            return Ok(false);
+        };
+        if !planned.is_due(step, plan.settings.steps) {
+            return Ok(false);
+        }
+        let values = &self.trainer.state().values;
+        probe::explain(
+            &self.folder,
+            planned,
+            probe,
+            self.trainer.checkpoint(),
+            values,
+            step,
+        )?;
+        let event = Event::Probe { step };
+        watch(&event);
+        self.events.push(event);
+        Ok(true)
     }
 
     /// Answers the dev questions, and keeps the model where it is the best so far.
@@ -349,30 +414,10 @@ impl<'a> Run<'a> {
             lines.append(&mut json(event, &path)?);
         }
         write_whole(&path, &lines)?;
+        write_whole(&self.folder.join(PICTURE), picture(&self.events).as_bytes())?;
         self.trainer
             .state()
             .write(&state::file(&self.folder), &self.names)
-    }
-
-    /// The events up to the state's step.
-    fn read_events(&self) -> Result<Vec<Event>, TrainError> {
-        let path = self.folder.join(METRICS);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("read", &path)(error)),
-        };
-        let mut events = Vec::new();
-        for (at, line) in text.lines().enumerate() {
-            let event = serde_json::from_str::<Event>(line);
-            let event = event.map_err(|error| TrainError::State {
-                path: path.clone(),
-                reason: format!("line {}: {error}", at + 1),
-            })?;
-            events.push(event);
-        }
-        events.retain(|event| event.step() <= self.done());
-        Ok(events)
     }
 }
 

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spanlift::Explainer;
+use spanlift::Options;
 use spanlift::answer::AnswerOptions;
 use spanlift::checkpoint::{self, Checkpoint, Precision, Source};
 use spanlift::model::Site;
 use spanlift_explanation::ModelInfo;
 use spanlift_squad::{GoldAnswer, Question, score};
-use spanlift_store::Data;
+use spanlift_store::{Data, Record, Run as StoreRun};
 use spanlift_train::TrainError;
 use spanlift_train::plan::{Settings, TrainPlan};
+use spanlift_train::probe::{Probe, ProbePlan, probes};
 use spanlift_train::run::{Begin, Event, Run};
 
 fn base() -> PathBuf {
@@ -119,12 +121,14 @@ fn begin<'a>(
             data: data("train.json", questions),
             dev: (!dev.is_empty()).then(|| data("dev.json", dev)),
             settings,
+            probe: None,
         },
         checkpoint,
         files,
         questions,
         dev,
         answering: AnswerOptions::default(),
+        probe: None,
         precision: Precision::F32,
     }
 }
@@ -178,8 +182,19 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
         evaluate_every: 6,
         ..settings(17)
     };
+    let probed = &questions[2..5];
+    let options = Options::default();
     let open = |folder: &Path| {
-        let begin = begin(settings.clone(), &questions, &questions[..4], &files);
+        let mut begin = begin(settings.clone(), &questions, &questions[..4], &files);
+        begin.plan.probe = Some(ProbePlan {
+            data: Data::new("probe.json", probed, 3, 0),
+            reference: "mask".to_owned(),
+            every: 5,
+        });
+        begin.probe = Some(Probe {
+            questions: probed,
+            options: &options,
+        });
         Run::open(folder, begin).unwrap()
     };
     let timeless = |run: &Run<'_>| -> Vec<Event> {
@@ -218,6 +233,35 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
         let [a, b] = [0, 1].map(|i: usize| fs::read(folders[i].path().join(name)).unwrap());
         assert_eq!(a, b, "{name}");
     }
+    // The probe questions were explained before the first step, every five, and behind the last; in both the same.
+    let records = |folder: &Path| -> Vec<(u64, Vec<Record>)> {
+        let of = |(step, path): (u64, PathBuf)| {
+            let run = StoreRun::open(&path).unwrap();
+            assert!(run.finished().is_some());
+            (step, run.records().unwrap().map(Result::unwrap).collect())
+        };
+        probes(folder).unwrap().into_iter().map(of).collect()
+    };
+    let [a, b] = folders.each_ref().map(|folder| records(folder.path()));
+    assert_eq!(a, b);
+    assert_eq!(
+        a.iter().map(|probe| probe.0).collect::<Vec<_>>(),
+        [0, 5, 10, 15, 17]
+    );
+    for (step, records) in &a {
+        assert_eq!(records.len(), 3, "{step}");
+        assert!(
+            records
+                .iter()
+                .all(|record| record.explanation.completeness.holds)
+        );
+    }
+    assert_ne!(a[0].1[0].explanation.layers, a[4].1[0].explanation.layers);
+    let picture = fs::read_to_string(folders[1].path().join("loss.svg")).unwrap();
+    assert!(
+        picture.contains("F1 ") && picture.contains("</svg>"),
+        "{picture}"
+    );
     // There is nothing left to do.
     let mut again = open(folders[0].path());
     again.go(u64::MAX, &mut |_| panic!("a step more")).unwrap();

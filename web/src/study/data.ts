@@ -54,16 +54,20 @@ export interface Packed {
   scores: string;
 }
 
-export interface Data {
-  facts: Facts;
-  tables: readonly Table[];
-  /** What would make a table that is not there. */
-  missing: ReadonlyMap<string, string>;
+/** What maps share with each other. */
+export interface Shared {
   roles: readonly string[];
   titles: readonly string[];
   passages: readonly { text: string; tokens: readonly number[] }[];
   /** Special tokens before the question, between it and the passage, and after. */
   specials: readonly (readonly (readonly string[])[])[];
+}
+
+export interface Data extends Shared {
+  facts: Facts;
+  tables: readonly Table[];
+  /** What would make a table that is not there. */
+  missing: ReadonlyMap<string, string>;
   maps: ReadonlyMap<string, Packed>;
 }
 
@@ -151,7 +155,7 @@ export function parse(text: string): Record<string, unknown> {
   return record(json, "the data");
 }
 
-/** The head that both kinds of page have: format and version, and facts with these numbers. */
+/** The head that all kinds of page have: format and version, and facts with these numbers. */
 export function head(root: Record<string, unknown>, format: string, version: number): Record<string, unknown> {
   if (root["format"] !== format) throw new Error(`format: expected ${format}, got ${String(root["format"])}`);
   if (root["version"] !== version) throw new Error(`version: expected ${version}, got ${String(root["version"])}`);
@@ -170,6 +174,16 @@ export function tablesOf(root: Record<string, unknown>): Table[] {
   return listOf(root, "tables").map((table, i) => tableOf(record(table, `tables[${i}]`)));
 }
 
+export function sharedOf(root: Record<string, unknown>): Shared {
+  const list = (name: string) => listOf(root, name);
+  return {
+    roles: list("roles") as string[],
+    titles: list("titles") as string[],
+    passages: list("passages") as Shared["passages"],
+    specials: list("specials") as Shared["specials"],
+  };
+}
+
 /** The data, or an error that names the field. */
 export function read(json: unknown): Data {
   const root = record(json, "the data");
@@ -181,10 +195,7 @@ export function read(json: unknown): Data {
     facts,
     tables: tablesOf(root),
     missing: new Map(missing.map(({ table, how }) => [table, how])),
-    roles: list("roles") as string[],
-    titles: list("titles") as string[],
-    passages: list("passages") as Data["passages"],
-    specials: list("specials") as Data["specials"],
+    ...sharedOf(root),
     maps: new Map(maps.map((map) => [map.id, map])),
   };
 }

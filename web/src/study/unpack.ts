@@ -4,7 +4,7 @@
 
 import type { Token } from "../explanation";
 import type { Source } from "../units";
-import type { Data, Packed } from "./data";
+import type { Packed, Shared } from "./data";
 
 export interface Cut {
   /** `1`..`L`, `output`. */
@@ -41,7 +41,7 @@ export function cutTitle(name: string): string {
   return /^\d+$/.test(name) ? `Layer ${name}` : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-export function unpack(map: Packed, data: Data): QuestionMap {
+export function unpack(map: Packed, data: Shared): QuestionMap {
   const passage = data.passages[map.passage];
   if (!passage) throw new Error(`map of ${map.id}: no passage ${map.passage}`);
   const [before = [], between = [], after = []] = data.specials[map.specials] ?? [];

@@ -22,6 +22,7 @@ pub(crate) enum StudyCommand {
     Cluster(ClusterArgs),
     Diff(DiffArgs),
     Report(ReportArgs),
+    Training(TrainingArgs),
 }
 
 /// Show the mean share of each role of tokens, layer by layer
@@ -142,12 +143,41 @@ pub(crate) struct ReportArgs {
     pub(crate) output: PathBuf,
 }
 
+/// Show how the attention forms in a training: its probe questions at each step marked
+#[derive(Debug, Group)]
+pub(crate) struct TrainingArgs {
+    /// The folder of `train --probe`
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// A page with a slider through the steps, .html
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Probe questions whose heatmaps are in the page
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) maps: usize,
+    /// Write every table as a file of this format, into the folder of --tables
+    #[arg(long, value_enum, requires = "tables")]
+    pub(crate) format: Option<FormatArg>,
+    /// The folder
+    #[arg(long, value_name = "DIR", requires = "format")]
+    pub(crate) tables: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) drawing: DrawingArgs,
+}
+
 /// The run, and how it is looked at.
 #[derive(Debug, Group)]
 pub(crate) struct RunArgs {
     /// The folder of a run that `attribute` made
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) drawing: DrawingArgs,
+}
+
+/// What is drawn, and on how many threads.
+#[derive(Debug, Group)]
+pub(crate) struct DrawingArgs {
     /// How often passages are resampled for an interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = crate::args::resamples)]
     pub(crate) resamples: usize,
@@ -205,7 +235,7 @@ impl FormatArg {
     }
 }
 
-impl RunArgs {
+impl DrawingArgs {
     pub(crate) fn bootstrap(&self) -> Bootstrap {
         Bootstrap {
             resamples: self.resamples,

@@ -70,7 +70,7 @@ pub(super) fn test(study: &Study, run: &RunArgs, controls: &ControlArgs) -> anyh
         &study.profiles,
         spans.as_deref(),
         weights.as_deref(),
-        run.bootstrap(),
+        run.drawing.bootstrap(),
     )?)
 }
 

@@ -19,8 +19,8 @@ const MOST: usize = 3;
 pub(crate) fn run(args: &ClusterArgs) -> anyhow::Result<Outcome> {
     check_tables(&args.tables)?;
     let (study, shuffles) = read_shuffled(&args.run, |_| {})?;
-    let represented = represent(&study, &shuffles, &args.clustering, args.run.seed)?;
-    let (clustered, failed) = cluster(&represented.found, &args.clustering, args.run.seed)?;
+    let represented = represent(&study, &shuffles, &args.clustering, args.run.drawing.seed)?;
+    let (clustered, failed) = cluster(&represented.found, &args.clustering, args.run.drawing.seed)?;
     // What some cannot be clustered by does not cost the others.
     let mut failures: Vec<String> = represented.failed.into_iter().chain(failed).collect();
     if clustered.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ClusterArgs) -> anyhow::Result<Outcome> {
         &study.profiles,
         &groupings(&facts),
         &clustered,
-        args.run.bootstrap(),
+        args.run.drawing.bootstrap(),
     );
     let questions = spanlift_study::questions(&study.profiles, columns(&study, &clustered));
     let mut all: Vec<&Table> = tables.iter().collect();

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
             diff.only_b
         ));
     }
-    let bootstrap = args.run.bootstrap();
+    let bootstrap = args.run.drawing.bootstrap();
     let shares = diff.shares(bootstrap);
     let questions = diff.questions_table();
     if args.tables.format.is_some() {

@@ -6,6 +6,7 @@ mod cluster;
 mod diff;
 mod profile;
 mod report;
+mod training;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &StudyArgs) -> anyhow::Result<Outcome> {
         StudyCommand::Cluster(args) => cluster::run(args),
         StudyCommand::Diff(args) => diff::run(args),
         StudyCommand::Report(args) => report::run(args),
+        StudyCommand::Training(args) => training::run(args),
     }
 }
 
@@ -66,7 +68,7 @@ fn read(
 
 /// Reads the run that is studied.
 fn read_run(args: &RunArgs) -> anyhow::Result<Study> {
-    crate::args::start_threads(args.threads)?;
+    crate::args::start_threads(args.drawing.threads)?;
     let study = read(&args.run, None, |_| {})?;
     warn_of_few(&study);
     Ok(study)
@@ -74,8 +76,8 @@ fn read_run(args: &RunArgs) -> anyhow::Result<Study> {
 
 /// Reads the run whose questions are clustered.
 fn read_shuffled(args: &RunArgs, look: impl FnMut(&Record)) -> anyhow::Result<(Study, Shuffles)> {
-    crate::args::start_threads(args.threads)?;
-    let mut shuffles = Shuffles::new(args.seed);
+    crate::args::start_threads(args.drawing.threads)?;
+    let mut shuffles = Shuffles::new(args.drawing.seed);
     let study = read(&args.run, Some(&mut shuffles), look)?;
     warn_of_few(&study);
     Ok((study, shuffles))
@@ -188,4 +190,18 @@ fn shortened(text: &str, letters: usize) -> String {
         return text;
     }
     text.chars().take(letters - 1).chain(['…']).collect()
+}
+
+/// So many digits behind the point; a dash for what is none.
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() {
+        format!("{value:.digits$}")
+    } else {
+        "–".to_owned()
+    }
+}
+
+/// A share in per cent.
+fn per_cent(value: f64) -> String {
+    number(100.0 * value, 1)
 }

@@ -9,7 +9,7 @@ use spanlift_study::roles::Role;
 use spanlift_study::{Study, Table};
 
 use super::args::{MeasureArg, ProfileArgs};
-use super::{check_tables, grid, grouping, headline, read_run, write_tables};
+use super::{check_tables, grid, grouping, headline, number, per_cent, read_run, write_tables};
 use crate::output::{self, Outcome, count};
 
 pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
     let all = groups::groupings(&facts);
     let chosen = grouping(&all, &args.by)?;
     let mut text = headline(&study);
-    let means = Means::of(&study, chosen, args.run.bootstrap());
+    let means = Means::of(&study, chosen, args.run.drawing.bootstrap());
     for (group, questions) in &chosen.groups {
         if chosen.name != "all" {
             // Writing to a String cannot fail.
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<Outcome> {
         text.push_str(&means.text(group, args.measure.measure()));
     }
     if args.tables.format.is_some() {
-        let mut tables = tables(&study, &all, args.run.bootstrap());
+        let mut tables = tables(&study, &all, args.run.drawing.bootstrap());
         tables.push(spanlift_study::questions(&study.profiles, Vec::new()));
         write_tables(&args.tables, &tables.iter().collect::<Vec<_>>())?;
     }
@@ -155,18 +155,6 @@ impl Means {
         ));
         text
     }
-}
-
-fn number(value: f64, digits: usize) -> String {
-    if value.is_finite() {
-        format!("{value:.digits$}")
-    } else {
-        "–".to_owned()
-    }
-}
-
-fn per_cent(value: f64) -> String {
-    number(100.0 * value, 1)
 }
 
 impl MeasureArg {

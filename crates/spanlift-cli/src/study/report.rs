@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let (study, shuffles) = read_shuffled(&args.run, look)?;
     let mut maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
     let facts: Vec<_> = study.profiles.iter().map(|p| &p.facts).collect();
-    let bootstrap = args.run.bootstrap();
+    let bootstrap = args.run.drawing.bootstrap();
     let all = groups::groupings(&facts);
     let mut tables = profile::tables(&study, &all, bootstrap);
     let mut missing: Vec<(&str, String)> = Vec::new();
@@ -38,9 +38,10 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     }
     let mut columns = Vec::new();
     // What some cannot be clustered by does not cost the others.
-    let represented = cluster::represent(&study, &shuffles, &args.clustering, args.run.seed)?;
+    let represented =
+        cluster::represent(&study, &shuffles, &args.clustering, args.run.drawing.seed)?;
     let (clustered, failed) =
-        cluster::cluster(&represented.found, &args.clustering, args.run.seed)?;
+        cluster::cluster(&represented.found, &args.clustering, args.run.drawing.seed)?;
     let failures: Vec<String> = represented.failed.into_iter().chain(failed).collect();
     if clustered.is_empty() {
         missing.push(("clusterings", format!("{}.", failures.join("; "))));
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         ));
         failures.iter().for_each(|failure| output::warn(failure));
     }
-    match points(&study, args.run.seed) {
+    match points(&study, args.run.drawing.seed) {
         Ok(points) => columns.extend(points),
         Err(error) => drop(cluster::unfit("plane", error)?),
     }
@@ -71,8 +72,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let folder = std::path::absolute(&args.run.run)?;
     let name = folder.file_name().unwrap_or(folder.as_os_str());
     let options = [
-        ("seed", args.run.seed.to_string()),
-        ("resamples", args.run.resamples.to_string()),
+        ("seed", args.run.drawing.seed.to_string()),
+        ("resamples", args.run.drawing.resamples.to_string()),
     ];
     let controls = Controls {
         spans: args.controls.random_spans.is_some(),

@@ -111,6 +111,104 @@ fn a_model_is_trained_measured_and_used() {
     );
 }
 
+#[test]
+fn probe_questions_show_how_the_attention_forms() {
+    let desk = Desk::new();
+    let more = [
+        "--steps",
+        "25",
+        "--batch",
+        "4",
+        "--rate",
+        "5e-3",
+        "--probe",
+        "squad.json",
+        "--every",
+        "10",
+    ];
+    let more = [&more[..], &["--reference", "zero"]].concat();
+    let ran = desk.run(&args(&more)).succeeded();
+    assert!(
+        ran.stdout
+            .contains("spanlift study training trained -o training.html"),
+        "{}",
+        ran.stdout
+    );
+    let picture = String::from_utf8(desk.read("trained/loss.svg")).unwrap();
+    assert!(
+        picture.contains("running mean") && picture.trim_end().ends_with("</svg>"),
+        "{picture}"
+    );
+    let probed: Vec<u64> = events(&desk)
+        .iter()
+        .filter_map(|event| event["probe"]["step"].as_u64())
+        .collect();
+    assert_eq!(probed, [0, 10, 20, 25]);
+
+    let study = [
+        "study",
+        "training",
+        "trained",
+        "-o",
+        "training.html",
+        "--format",
+        "json",
+        "--tables",
+        "tables",
+    ];
+    let shown = desk.run(&study).succeeded();
+    assert!(
+        shown
+            .stdout
+            .contains("9 questions of squad.json; 9 probe questions\n"),
+        "{}",
+        shown.stdout
+    );
+    let steps: Value = serde_json::from_slice(&desk.read("tables/steps.json")).unwrap();
+    let steps = steps["rows"].as_array().unwrap();
+    assert_eq!(
+        steps
+            .iter()
+            .map(|row| row["step"].as_u64().unwrap())
+            .collect::<Vec<_>>(),
+        probed
+    );
+    let page = String::from_utf8(desk.read("training.html")).unwrap();
+    assert!(page.contains("\"format\":\"spanlift.training\""));
+    // Each is a run like any other.
+    let profile = desk
+        .run(&["study", "profile", "trained/probes/step-0000020"])
+        .succeeded();
+    assert!(
+        profile.stdout.contains("reference zero"),
+        "{}",
+        profile.stdout
+    );
+
+    // One that was killed while it explained is left out until it is done.
+    fs::remove_dir_all(desk.path("trained/probes/step-0000025/parts")).unwrap();
+    desk.edit_json("trained/probes/step-0000025/run.json", |run| {
+        run["finished"] = Value::Null
+    });
+    let shown = desk.run(&study).succeeded();
+    assert!(
+        shown
+            .stderr
+            .contains("at 1 step not all probe questions are explained yet"),
+        "{}",
+        shown.stderr
+    );
+
+    desk.run(&["study", "training", "tables"])
+        .refused(&["`tables` is no training"]);
+    desk.run(&args(&["--steps", "25", "--every", "10"]))
+        .refused(&["--probe <FILE>"]);
+    desk.run(&args(&["--steps", "25", "--probe", "nowhere.json"]))
+        .refused(&["--probe", "nowhere.json"]);
+    let other = [&more[..9], &["5", "--reference", "zero"]].concat();
+    desk.run(&args(&other)).refused(&["probe.every"]);
+}
+
 /// `kill` is SIGKILL: nothing of the process runs after it.
 #[test]
 fn a_killed_run_goes_on_to_the_same_weights() {

@@ -37,7 +37,7 @@ pub struct QuestionMap {
 
 /// What the questions of a passage share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Passage {
+pub(crate) struct Passage {
     /// The text of the explained window.
     text: String,
     /// For each token: characters since the end of the one before, and twice its length plus whether it continues its word.
@@ -45,7 +45,7 @@ pub(super) struct Passage {
 }
 
 #[derive(Serialize)]
-pub(super) struct Packed<'a> {
+pub(crate) struct Packed<'a> {
     id: &'a str,
     title: usize,
     question: &'a str,

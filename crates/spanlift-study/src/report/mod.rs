@@ -21,8 +21,9 @@ use crate::roles::Role;
 use crate::table::Table;
 use crate::{StudyError, Values};
 use columns::Columns;
+pub(crate) use map::Packed;
+use map::Passage;
 pub use map::QuestionMap;
-use map::{Packed, Passage};
 
 /// The built web component.
 pub(crate) const COMPONENT: &str = include_str!("../../../../web/dist/spanlift-study.js");
@@ -128,10 +129,8 @@ struct Document<'a> {
     facts: &'a Facts,
     tables: Vec<Columns<'a>>,
     missing: Vec<Missing<'a>>,
-    roles: [&'static str; Role::ALL.len()],
-    titles: Vec<&'a str>,
-    passages: Vec<&'a Passage>,
-    specials: Vec<&'a [Vec<String>; 3]>,
+    #[serde(flatten)]
+    shared: Shared<'a>,
     maps: Vec<Packed<'a>>,
 }
 
@@ -163,25 +162,57 @@ impl<T: Ord + Copy> Once<T> {
     }
 }
 
+/// What maps share with each other, each once.
+pub(crate) struct Pack<'a> {
+    titles: Once<&'a str>,
+    passages: Once<&'a Passage>,
+    specials: Once<&'a [Vec<String>; 3]>,
+}
+
+/// The same, to be written down.
+#[derive(Serialize)]
+pub(crate) struct Shared<'a> {
+    roles: [&'static str; Role::ALL.len()],
+    titles: Vec<&'a str>,
+    passages: Vec<&'a Passage>,
+    specials: Vec<&'a [Vec<String>; 3]>,
+}
+
+impl<'a> Pack<'a> {
+    pub(crate) fn new() -> Self {
+        Self {
+            titles: Once::new(),
+            passages: Once::new(),
+            specials: Once::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, map: &'a QuestionMap) -> Packed<'a> {
+        map.packed(
+            self.titles.place(map.title.as_str()),
+            self.passages.place(&map.passage),
+            self.specials.place(&map.specials),
+        )
+    }
+
+    pub(crate) fn shared(self) -> Shared<'a> {
+        Shared {
+            roles: Role::ALL.map(Role::name),
+            titles: self.titles.values,
+            passages: self.passages.values,
+            specials: self.specials.values,
+        }
+    }
+}
+
 /// The page's data: `{"format": "spanlift.study", "version": 1, …}`.
 ///
 /// # Errors
 ///
 /// [`StudyError::Write`] where a table's columns differ in length.
 pub fn json(data: &ReportData<'_>) -> Result<String, StudyError> {
-    let mut titles = Once::new();
-    let mut passages = Once::new();
-    let mut specials = Once::new();
-    let maps = data.maps.iter();
-    let maps = maps
-        .map(|map| {
-            map.packed(
-                titles.place(map.title.as_str()),
-                passages.place(&map.passage),
-                specials.place(&map.specials),
-            )
-        })
-        .collect();
+    let mut pack = Pack::new();
+    let maps = data.maps.iter().map(|map| pack.add(map)).collect();
     let tables: Result<_, _> = data.tables.iter().map(Columns::of).collect();
     let given = data.missing.iter().copied();
     let usual = MADE_BY
@@ -201,10 +232,7 @@ pub fn json(data: &ReportData<'_>) -> Result<String, StudyError> {
         facts: &data.facts,
         tables: tables?,
         missing: missing.collect(),
-        roles: Role::ALL.map(Role::name),
-        titles: titles.values,
-        passages: passages.values,
-        specials: specials.values,
+        shared: pack.shared(),
         maps,
     };
     serde_json::to_string(&document).map_err(|error| StudyError::Write {
