@@ -190,7 +190,6 @@ impl<T: Real> Taps<T> for Tapped<'_, T> {
     }
 
     fn norm(&mut self, site: Site, kept: &norm::Kept<T>, m_y: &Matrix<T>) {
-        // A family without LayerNorm has no gradients at all.
         let norm::Kept::LayerNorm(kept) = kept else {
             return;
         };
@@ -202,7 +201,16 @@ impl<T: Real> Taps<T> for Tapped<'_, T> {
         }
     }
 
-    fn embeddings(&mut self, m: &Matrix<T>) {
+    fn no_norm(&mut self, site: Site, x: View<'_, T>, m_y: &Matrix<T>) {
+        if let Some(weight) = self.gradients.wanted(site, Side::Weight) {
+            add_columns(weight, m_y.rows(), |i, k| m_y.row(i)[k] * x.row(i)[k]);
+        }
+        if let Some(bias) = self.gradients.wanted(site, Side::Bias) {
+            add_columns(bias, m_y.rows(), |i, k| m_y.row(i)[k]);
+        }
+    }
+
+    fn embeddings(&mut self, tables: &[Site], m: &Matrix<T>) {
         let (ids, layout) = (self.ids, self.layout);
         assert_eq!(ids.len(), m.rows(), "an id a token");
         let rows: [(Site, &dyn Fn(usize) -> usize); 3] = [
@@ -210,7 +218,7 @@ impl<T: Real> Taps<T> for Tapped<'_, T> {
             (Site::Positions, &|i| layout.positions[i]),
             (Site::Segments, &|i| layout.segments[i] as usize),
         ];
-        for (site, row) in rows {
+        for (site, row) in rows.into_iter().filter(|(site, _)| tables.contains(site)) {
             let Some(mut table) = self.gradients.wanted(site, Side::Weight) else {
                 continue;
             };

@@ -97,8 +97,14 @@ fn warn_of_few(study: &Study) {
 fn headline(study: &Study) -> String {
     let plan = &study.plan;
     let method = &plan.method.info;
+    let answers = match plan.method.answers.as_str() {
+        "own" => String::new(),
+        // What a run is told by is no name of it.
+        of if of.starts_with("run:") => ", the answers of another run".to_owned(),
+        of => format!(", answers {of}"),
+    };
     format!(
-        "{} of {}; {}; {} {}, reference {}\n",
+        "{} of {}; {}; {} {}, reference {}{answers}\n",
         count(study.profiles.len(), "question"),
         plan.data.name,
         plan.model.info.name,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
 use spanlift_study::Table;
 use spanlift_study::profile::cut_names;
 use spanlift_study::training::{self, PageData, Training};
@@ -22,7 +21,7 @@ pub(crate) fn run(args: &TrainingArgs) -> anyhow::Result<Outcome> {
     let bar = output::spinner("reading");
     let training = Training::read(&args.folder, args.maps);
     bar.finish_and_clear();
-    let training = training.with_context(|| format!("`{}`", args.folder.display()))?;
+    let training = training?;
     if training.unfinished > 0 {
         output::warn(&format!(
             "at {} not all probe questions are explained yet: left out",

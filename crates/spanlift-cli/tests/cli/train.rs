@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, squad};
 
 const TRAIN: [&str; 7] = [
     "train",
@@ -264,6 +264,62 @@ fn a_base_without_a_head_gets_one_that_is_drawn() {
     let one = run("1");
     assert!(run("1") == one);
     assert!(run("2") != one);
+}
+
+/// Its weights are written under the names that it was read by.
+#[test]
+fn a_bottleneck_is_trained_and_read_again() {
+    let desk = Desk::new();
+    desk.add_model("mobile", "mobilebert");
+    // It has 48 positions, and some of the desk's questions are longer.
+    let mut data = squad();
+    data["data"][0]["paragraphs"][0]["qas"]
+        .as_array_mut()
+        .unwrap()
+        .truncate(2);
+    desk.write("squad.json", data.to_string());
+    let train = [
+        "train",
+        "--base",
+        "mobile",
+        "--data",
+        "squad.json",
+        "--out",
+        "trained",
+        "--max-tokens",
+        "48",
+        "--steps",
+        "3",
+        "--rate",
+        "1e-3",
+    ];
+    desk.run(&train).succeeded();
+    let answer = |model: &str| {
+        let args = [
+            "evaluate",
+            "--data",
+            "squad.json",
+            "--model",
+            model,
+            "--max-tokens",
+            "48",
+        ];
+        desk.run(&args).succeeded().stdout
+    };
+    assert!(
+        answer("trained/last").contains("2 questions"),
+        "{}",
+        answer("trained/last")
+    );
+    let read = |name: &str| {
+        crate::desk::tensors(&desk.read(name))
+            .into_keys()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        read("trained/last/model.safetensors"),
+        read("mobile/model.safetensors")
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, View};
 
 use super::{Checkpoint, family};
-use crate::model::{LayerSite, NoGradient, Side, Site};
+use crate::model::{BottleneckSite, LayerSite, NoGradient, Side, Site};
 use crate::ops::Real;
 
 /// How numbers are written.
@@ -97,6 +97,7 @@ pub fn safetensors<T: Real>(
             }
             Site::Segments => "embeddings.token_type_embeddings".to_owned(),
             Site::EmbeddingNorm => "embeddings.LayerNorm".to_owned(),
+            Site::EmbeddingTransformation => "embeddings.embedding_transformation".to_owned(),
             Site::EmbeddingsProject => "embeddings_project".to_owned(),
             Site::Head => {
                 write(format!("qa_outputs.{side}"), shape, &values);
@@ -119,6 +120,23 @@ pub fn safetensors<T: Real>(
                     LayerSite::Intermediate => layer + names.intermediate,
                     LayerSite::Output => layer + names.output,
                     LayerSite::OutputNorm => layer + names.output_norm,
+                    LayerSite::Bottleneck(site) => {
+                        layer
+                            + match site {
+                                BottleneckSite::Input => "bottleneck.input.dense",
+                                BottleneckSite::InputNorm => "bottleneck.input.LayerNorm",
+                                BottleneckSite::Attention => "bottleneck.attention.dense",
+                                BottleneckSite::AttentionNorm => "bottleneck.attention.LayerNorm",
+                                BottleneckSite::Query => names.query,
+                                BottleneckSite::Key => names.key,
+                                BottleneckSite::Value => names.value,
+                                BottleneckSite::Output => "output.bottleneck.dense",
+                                BottleneckSite::OutputNorm => "output.bottleneck.LayerNorm",
+                            }
+                    }
+                    LayerSite::FfnIntermediate(b) => format!("{layer}ffn.{b}.intermediate.dense"),
+                    LayerSite::FfnOutput(b) => format!("{layer}ffn.{b}.output.dense"),
+                    LayerSite::FfnOutputNorm(b) => format!("{layer}ffn.{b}.output.LayerNorm"),
                 }
             }
         };

@@ -3,7 +3,10 @@
 
 use super::forward::forward_layer;
 use super::trace::{BottleneckTrace, LayerTrace, Layout, Part, Trace};
-use super::{Bottleneck, Encoder, FeedForward, Layer, LayerSite, Projections, Scores, Site, Taps};
+use super::{
+    Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Scores, Site,
+    Taps,
+};
 use crate::attribute::rules::{
     ActivationRule, LayerNormRule, LinearRule, ProductRule, Rules, SoftmaxRule, SumRule,
 };
@@ -179,7 +182,9 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     if let Some(before) = taps.before_dropout(Site::EmbeddingNorm, &m) {
         m = before;
     }
-    taps.norm(Site::EmbeddingNorm, kept[0], &m);
+    tap_norm(taps, Site::EmbeddingNorm, kept[0], &m, |_| {
+        embedded(encoder, layout, parts[0].of(&traces[0].words))
+    });
     norm::multiplier(
         &embeddings.norm,
         norm_ends(rules.layer_norm, parts, kept),
@@ -188,11 +193,16 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     if let Some(projection) = &embeddings.embed_proj {
         m = linear::multiplier(projection, &m);
     }
+    let [x, x0] = both_of(parts, traces.map(|trace| &trace.words));
+    taps.embeddings(&[Site::Positions, Site::Segments], &m);
     if let Some(dense) = &embeddings.embedding_transformation {
+        if taps.wants(Site::EmbeddingTransformation) {
+            let trigrams = embedding::trigrams(&owned(x), &layout.starts);
+            taps.linear(Site::EmbeddingTransformation, trigrams.view(), m.view());
+        }
         m = embedding::trigrams_multiplier(&linear::multiplier(dense, &m), &layout.starts);
     }
-    taps.embeddings(&m);
-    let [x, x0] = both_of(parts, traces.map(|trace| &trace.words));
+    taps.embeddings(&[Site::Words], &m);
     let words = scores::<T, X>(&m, x, x0);
     m.recycle();
     Walk {
@@ -330,12 +340,26 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     if let (Projections::Bottleneck(bottleneck), Some(kept)) =
         (&layer.projections, kept(pair.layers))
     {
+        let out = Site::Layer(l, LayerSite::Bottleneck(BottleneckSite::Output));
+        let over = Site::Layer(l, LayerSite::Bottleneck(BottleneckSite::OutputNorm));
+        let [x, x0] = pair.of(|layer| &layer.resid_pre);
+        let narrow = || behind_blocks(layer, pair);
+        tap_norm(taps, over, &kept[0].output_norm, m, |taps| {
+            let wide = linear::forward(&bottleneck.output, &narrow());
+            let mut wide = taps.before_dropout(out, &wide).unwrap_or(wide);
+            sum::forward(&mut wide, &owned(x));
+            wide
+        });
         let ends = kept.map(|kept| &kept.output_norm);
         let ends = norm_ends(rules.layer_norm, pair.parts, ends);
         norm::multiplier(&bottleneck.output_norm, ends, m);
-        let [x, x0] = pair.of(|layer| &layer.resid_pre);
         past = scores::<T, X>(m, x, x0);
-        let narrow = linear::multiplier(&bottleneck.output, m);
+        let dropped = taps.before_dropout(out, m);
+        let m_out = dropped.as_ref().unwrap_or(m);
+        if taps.wants(out) {
+            taps.linear(out, narrow().view(), m_out.view());
+        }
+        let narrow = linear::multiplier(&bottleneck.output, m_out);
         around = Some((bottleneck, kept, std::mem::replace(m, narrow)));
     }
 
@@ -344,7 +368,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
         let at = (at, l);
         mlps.push(backward_mlp(
             encoder,
-            feed_forward,
+            (layer, feed_forward),
             behind,
             at,
             rules,
@@ -356,7 +380,13 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
 
     let site = |site| Site::Layer(l, site);
     let kept = &behind.layers[0].attention_norm;
-    taps.norm(site(LayerSite::AttentionNorm), kept, m);
+    let [inner, _] = pair.of(LayerTrace::inner);
+    tap_norm(taps, site(LayerSite::AttentionNorm), kept, m, |_| {
+        let [ctx, _] = behind.of(|layer| &layer.ctx);
+        let mut attn_out = linear::forward(&layer.attention_output, &owned(ctx));
+        sum::forward(&mut attn_out, &owned(inner));
+        attn_out
+    });
     let ends = behind.norm(rules.layer_norm, |layer| &layer.attention_norm);
     norm::multiplier(&layer.attention_norm, ends, m);
     let [x, x0] = pair.of(LayerTrace::inner);
@@ -367,7 +397,11 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
             by_row(m, x.view(), x0.view())
         }
     };
-    let dropped = taps.before_dropout(site(LayerSite::AttentionOutput), m);
+    // As in forward: within a bottleneck nothing is dropped.
+    let dropped = match layer.projections {
+        Projections::Joint(_) => taps.before_dropout(site(LayerSite::AttentionOutput), m),
+        Projections::Bottleneck(_) => None,
+    };
     let m_out = dropped.as_ref().unwrap_or(m);
     let m_ctx = linear::multiplier(&layer.attention_output, m_out);
     let [x, x0] = behind.of(|layer| &layer.ctx);
@@ -413,7 +447,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     }
     if let Some((bottleneck, kept, m_around)) = around {
         let m_inner = std::mem::replace(m, m_around);
-        backward_bottleneck(bottleneck, kept, pair.parts, rules, &m_qkv, m_inner, m);
+        backward_bottleneck((bottleneck, l), kept, pair, rules, &m_qkv, m_inner, m, taps);
     }
     m_qkv.recycle();
     let [x, x0] = pair.of(|layer| &layer.resid_pre);
@@ -447,16 +481,17 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
 /// past it.
 fn backward_mlp<T: Real, X: Taps<T>>(
     encoder: &Encoder<T>,
-    weights: &FeedForward<T>,
+    (layer, weights): (&Layer<T>, &FeedForward<T>),
     pair: Pair<'_, T>,
     (at, l): (usize, usize),
     rules: Rules,
     m: &mut Matrix<T>,
     taps: &mut X,
 ) -> (Vec<Contribution>, Vec<Contribution>) {
-    let site = |site| Site::Layer(l, site);
+    let blocks = layer.feed_forwards.len();
+    let [into, out, over] = LayerSite::of_block(at, blocks).map(|site| Site::Layer(l, site));
     let kept = &pair.layers[0].feed_forwards[at].mlp_norm;
-    taps.norm(site(LayerSite::OutputNorm), kept, m);
+    tap_norm(taps, over, kept, m, |_| summed(pair, at));
     let ends = pair.norm(rules.layer_norm, |layer| &layer.feed_forwards[at].mlp_norm);
     norm::multiplier(&weights.norm, ends, m);
     let [x, x0] = pair.of(|layer| &layer.feed_forwards[at].mlp_out);
@@ -465,11 +500,14 @@ fn backward_mlp<T: Real, X: Taps<T>>(
     let mlp_residual = scores::<T, X>(m, y, y0);
     let f = encoder.config.activation;
     let [u, u0] = pair.of(|layer| &layer.feed_forwards[at].mlp_pre);
-    let dropped = taps.before_dropout(site(LayerSite::Output), m);
+    let dropped = match layer.projections {
+        Projections::Joint(_) => taps.before_dropout(out, m),
+        Projections::Bottleneck(_) => None,
+    };
     let m_out = dropped.as_ref().unwrap_or(m);
-    if taps.wants(site(LayerSite::Output)) {
+    if taps.wants(out) {
         let act = activation::of_rows(f, u);
-        taps.linear(site(LayerSite::Output), act.view(), m_out.view());
+        taps.linear(out, act.view(), m_out.view());
         act.recycle();
     }
     let mut m_act = linear::multiplier(&weights.output, m_out);
@@ -480,7 +518,7 @@ fn backward_mlp<T: Real, X: Taps<T>>(
                 ActivationRule::Rescale | ActivationRule::RevealCancel => u0,
             };
             activation::multiplier(f, u, from, &mut m_act);
-            taps.linear(site(LayerSite::Intermediate), y, m_act.view());
+            taps.linear(into, y, m_act.view());
             linear::multiplier_onto(&weights.intermediate, &m_act, m);
             m_act.recycle();
         }
@@ -493,27 +531,115 @@ fn backward_mlp<T: Real, X: Taps<T>>(
     (mlp, mlp_residual)
 }
 
-/// Adds to `m`, of the layer's input (N, H), what comes through the bottleneck: `m_inner` (N, I) of what the attention
+/// Adds to `m`, of the input (N, H) of layer `l`, what comes through the bottleneck: `m_inner` (N, I) of what the attention
 /// was added to, and m_qkv (N, 3I).
-fn backward_bottleneck<T: Real>(
-    bottleneck: &Bottleneck<T>,
+fn backward_bottleneck<T: Real, X: Taps<T>>(
+    (bottleneck, l): (&Bottleneck<T>, usize),
     kept: [&BottleneckTrace<T>; 2],
-    parts: [&Part<'_, T>; 2],
+    pair: Pair<'_, T>,
     rules: Rules,
     m_qkv: &Matrix<T>,
     mut m_inner: Matrix<T>,
     m: &mut Matrix<T>,
+    taps: &mut X,
 ) {
-    let mut m_shared = Matrix::zeros(m_inner.rows(), m_inner.cols());
+    let site = |site| Site::Layer(l, LayerSite::Bottleneck(site));
+    let [x, _] = pair.of(|layer| &layer.resid_pre);
+    let width = m_inner.cols();
+    let third = |at: usize| {
+        m_qkv
+            .view()
+            .block(0..m_qkv.rows(), at * width..(at + 1) * width)
+    };
+    if taps.wants(site(BottleneckSite::Query)) || taps.wants(site(BottleneckSite::Key)) {
+        let shared = linear::forward(&bottleneck.attention, &owned(x));
+        let (shared, _) = norm::forward(&bottleneck.attention_norm, shared);
+        taps.linear(site(BottleneckSite::Query), shared.view(), third(0));
+        taps.linear(site(BottleneckSite::Key), shared.view(), third(1));
+    }
+    taps.linear(site(BottleneckSite::Value), x, third(2));
+
+    let mut m_shared = Matrix::zeros(m_inner.rows(), width);
     linear::multiplier_from(&bottleneck.query, m_qkv, 0, &mut m_shared);
     linear::multiplier_from(&bottleneck.key, m_qkv, 1, &mut m_shared);
     linear::multiplier_from(&bottleneck.value, m_qkv, 2, m);
-    let shared = norm_ends(rules.layer_norm, parts, kept.map(|kept| &kept.shared_norm));
+    let over = site(BottleneckSite::AttentionNorm);
+    tap_norm(taps, over, &kept[0].shared_norm, &m_shared, |_| {
+        linear::forward(&bottleneck.attention, &owned(x))
+    });
+    let shared = norm_ends(
+        rules.layer_norm,
+        pair.parts,
+        kept.map(|kept| &kept.shared_norm),
+    );
     norm::multiplier(&bottleneck.attention_norm, shared, &mut m_shared);
+    taps.linear(site(BottleneckSite::Attention), x, m_shared.view());
     linear::multiplier_onto(&bottleneck.attention, &m_shared, m);
-    let inner = norm_ends(rules.layer_norm, parts, kept.map(|kept| &kept.inner_norm));
+    let over = site(BottleneckSite::InputNorm);
+    tap_norm(taps, over, &kept[0].inner_norm, &m_inner, |_| {
+        linear::forward(&bottleneck.input, &owned(x))
+    });
+    let inner = norm_ends(
+        rules.layer_norm,
+        pair.parts,
+        kept.map(|kept| &kept.inner_norm),
+    );
     norm::multiplier(&bottleneck.input_norm, inner, &mut m_inner);
+    taps.linear(site(BottleneckSite::Input), x, m_inner.view());
     linear::multiplier_onto(&bottleneck.input, &m_inner, m);
+}
+
+/// A norm's tap. A NoNorm keeps nothing: its input, where it is wanted, is made again.
+fn tap_norm<T: Real, X: Taps<T>>(
+    taps: &mut X,
+    site: Site,
+    kept: &norm::Kept<T>,
+    m: &Matrix<T>,
+    input: impl FnOnce(&X) -> Matrix<T>,
+) {
+    match kept {
+        norm::Kept::LayerNorm(_) => taps.norm(site, kept, m),
+        norm::Kept::NoNorm if taps.wants(site) => {
+            let x = input(taps);
+            taps.no_norm(site, x.view(), m);
+        }
+        norm::Kept::NoNorm => {}
+    }
+}
+
+/// The sum that the norm of block `at` is of; (N, I).
+fn summed<T: Real>(pair: Pair<'_, T>, at: usize) -> Matrix<T> {
+    let [out, _] = pair.of(|layer| &layer.feed_forwards[at].mlp_out);
+    let [mid, _] = pair.of(|layer| &layer.feed_forwards[at].resid_mid);
+    let mut all = owned(out);
+    sum::forward(&mut all, &owned(mid));
+    all
+}
+
+/// What a layer's blocks give, (N, I), made again.
+fn behind_blocks<T: Real>(layer: &Layer<T>, pair: Pair<'_, T>) -> Matrix<T> {
+    let last = layer.feed_forwards.len() - 1;
+    norm::forward(&layer.feed_forwards[last].norm, summed(pair, last)).0
+}
+
+/// The sum of the embeddings, (N, H), made again.
+fn embedded<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: View<'_, T>) -> Matrix<T> {
+    let embeddings = &encoder.embeddings;
+    let words = owned(words);
+    let mut x = match &embeddings.embedding_transformation {
+        Some(dense) => linear::forward(dense, &embedding::trigrams(&words, &layout.starts)),
+        None => words,
+    };
+    embedding::forward(embeddings, &layout.positions, &layout.segments, &mut x);
+    x
+}
+
+fn owned<T: Real>(view: View<'_, T>) -> Matrix<T> {
+    let mut owned = Matrix::zeros(view.rows(), view.cols());
+    for i in 0..view.rows() {
+        owned.row_mut(i).copy_from_slice(view.row(i));
+    }
+    owned
 }
 
 /// What the bottleneck kept in both passes.

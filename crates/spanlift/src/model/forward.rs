@@ -1,7 +1,9 @@
 //! The forward pass: words to logits, an operation a line. `backward.rs` is the same list, read up.
 
 use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
-use super::{Bottleneck, Encoder, FeedForward, Layer, LayerSite, Projections, Site};
+use super::{
+    Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Site,
+};
 use crate::ops::dropout::Dropout;
 use crate::ops::{Matrix, Real, attention, embedding, linear, norm};
 
@@ -124,6 +126,11 @@ pub(super) fn forward_layer<T: Real>(
         None,
     );
     let mut attn_out = linear::forward(&layer.attention_output, &ctx);
+    // Within MobileBERT's bottleneck nothing is dropped, but what comes out of it.
+    let (dropout, of_bottleneck) = match layer.projections {
+        Projections::Joint(_) => (dropout, None),
+        Projections::Bottleneck(_) => (None, dropout),
+    };
     drop_from(&mut attn_out, dropout, LayerSite::AttentionOutput);
     let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
     let (mut resid, attention_norm) = norm::forward_of_sum(&layer.attention_norm, &attn_out, inner);
@@ -139,7 +146,9 @@ pub(super) fn forward_layer<T: Real>(
     if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
         (&layer.projections, narrow)
     {
-        let wide = linear::forward(&weights.output, &resid);
+        let mut wide = linear::forward(&weights.output, &resid);
+        let site = LayerSite::Bottleneck(BottleneckSite::Output);
+        drop_from(&mut wide, of_bottleneck, site);
         let (resid_post, output_norm) =
             norm::forward_of_sum(&weights.output_norm, &wide, &resid_pre);
         resid = resid_post;

@@ -19,6 +19,6 @@ pub use encoder::{
 };
 pub use family::Family;
 pub use forward::{forward, forward_dropped, forward_lean, logits};
-pub use parameters::{LayerSite, NoGradient, Parameter, Side, Site};
+pub use parameters::{BottleneckSite, LayerSite, NoGradient, Parameter, Side, Site};
 pub use taps::{Scores, Taps};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Trace};

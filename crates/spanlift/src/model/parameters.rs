@@ -17,6 +17,8 @@ pub enum Site {
     Positions,
     /// The table of segments; (G, E).
     Segments,
+    /// MobileBERT's map of each word between its neighbours; (H, 3E).
+    EmbeddingTransformation,
     /// The norm over the sum of these.
     EmbeddingNorm,
     /// ELECTRA's projection behind it; (H, E).
@@ -32,28 +34,63 @@ pub enum Site {
 pub enum LayerSite {
     /// Queries, keys and values, one under the other; (3H, H).
     Qkv,
-    /// Behind the heads; (H, H).
+    /// One of MobileBERT's, in their place.
+    Bottleneck(BottleneckSite),
+    /// Behind the heads; (I, I).
     AttentionOutput,
-    /// The norm over that and the layer's input.
+    /// The norm over that and what it is added to.
     AttentionNorm,
-    /// Before the activation; (F, H).
+    /// Before the activation of the (last) feed-forward block; (F, I).
     Intermediate,
-    /// Behind it; (H, F).
+    /// Behind it; (I, F).
     Output,
     /// The norm over that and the block's input.
+    OutputNorm,
+    /// Of one of MobileBERT's blocks before the last, from 0: [`Intermediate`](Self::Intermediate).
+    FfnIntermediate(usize),
+    /// [`Output`](Self::Output).
+    FfnOutput(usize),
+    /// [`OutputNorm`](Self::OutputNorm).
+    FfnOutputNorm(usize),
+}
+
+/// A map of MobileBERT's bottleneck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BottleneckSite {
+    /// (I, H).
+    Input,
+    /// Over that.
+    InputNorm,
+    /// (I, H).
+    Attention,
+    /// Over that.
+    AttentionNorm,
+    /// (I, I).
+    Query,
+    /// (I, I).
+    Key,
+    /// (I, H).
+    Value,
+    /// (H, I).
+    Output,
+    /// Over that and the layer's input.
     OutputNorm,
 }
 
 impl LayerSite {
-    /// All, in order.
-    pub const ALL: [Self; 6] = [
-        Self::Qkv,
-        Self::AttentionOutput,
-        Self::AttentionNorm,
-        Self::Intermediate,
-        Self::Output,
-        Self::OutputNorm,
-    ];
+    /// The three of feed-forward block `at` of `of`.
+    #[must_use]
+    pub(crate) fn of_block(at: usize, of: usize) -> [Self; 3] {
+        if at + 1 == of {
+            [Self::Intermediate, Self::Output, Self::OutputNorm]
+        } else {
+            [
+                Self::FfnIntermediate(at),
+                Self::FfnOutput(at),
+                Self::FfnOutputNorm(at),
+            ]
+        }
+    }
 }
 
 /// Which tensor of a map.
@@ -99,7 +136,7 @@ impl Parameter {
 /// An encoder whose parameters no gradient is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "gradients of the parameters: expected bert, roberta, xlm-roberta, distilbert or electra, got {family}"
+    "gradients of the parameters: expected bert, roberta, xlm-roberta, distilbert, electra or mobilebert, got {family}"
 )]
 pub struct NoGradient {
     /// The family's name.
@@ -142,23 +179,39 @@ macro_rules! tensors {
             if let Some(table) = &$($mutable)? embeddings.token_type_embeddings {
                 all.push((Site::Segments, Side::Weight, $tensor::Table(table)));
             }
+            if let Some(map) = &$($mutable)? embeddings.embedding_transformation {
+                all.extend(linear(Site::EmbeddingTransformation, map));
+            }
             all.extend(norm(Site::EmbeddingNorm, &$($mutable)? embeddings.norm));
             if let Some(map) = &$($mutable)? embeddings.embeddings_project {
                 all.extend(linear(Site::EmbeddingsProject, map));
             }
             for (l, layer) in encoder.layers.$maps().enumerate() {
                 let at = |site| Site::Layer(l, site);
-                if let Projections::Joint(qkv) = &$($mutable)? layer.projections {
-                    all.extend(linear(at(LayerSite::Qkv), qkv));
+                match &$($mutable)? layer.projections {
+                    Projections::Joint(qkv) => all.extend(linear(at(LayerSite::Qkv), qkv)),
+                    Projections::Bottleneck(bottleneck) => {
+                        let of = |site| at(LayerSite::Bottleneck(site));
+                        all.extend(linear(of(BottleneckSite::Input), &$($mutable)? bottleneck.input));
+                        all.extend(norm(of(BottleneckSite::InputNorm), &$($mutable)? bottleneck.input_norm));
+                        all.extend(linear(of(BottleneckSite::Attention), &$($mutable)? bottleneck.attention));
+                        all.extend(norm(of(BottleneckSite::AttentionNorm), &$($mutable)? bottleneck.attention_norm));
+                        all.extend(linear(of(BottleneckSite::Query), &$($mutable)? bottleneck.query));
+                        all.extend(linear(of(BottleneckSite::Key), &$($mutable)? bottleneck.key));
+                        all.extend(linear(of(BottleneckSite::Value), &$($mutable)? bottleneck.value));
+                        all.extend(linear(of(BottleneckSite::Output), &$($mutable)? bottleneck.output));
+                        all.extend(norm(of(BottleneckSite::OutputNorm), &$($mutable)? bottleneck.output_norm));
+                    }
                 }
                 let output = &$($mutable)? layer.attention_output;
                 all.extend(linear(at(LayerSite::AttentionOutput), output));
                 all.extend(norm(at(LayerSite::AttentionNorm), &$($mutable)? layer.attention_norm));
-                for block in layer.feed_forwards.$maps() {
-                    let into = &$($mutable)? block.intermediate;
-                    all.extend(linear(at(LayerSite::Intermediate), into));
-                    all.extend(linear(at(LayerSite::Output), &$($mutable)? block.output));
-                    all.extend(norm(at(LayerSite::OutputNorm), &$($mutable)? block.norm));
+                let blocks = layer.feed_forwards.len();
+                for (b, block) in layer.feed_forwards.$maps().enumerate() {
+                    let [into, out, over] = LayerSite::of_block(b, blocks).map(at);
+                    all.extend(linear(into, &$($mutable)? block.intermediate));
+                    all.extend(linear(out, &$($mutable)? block.output));
+                    all.extend(norm(over, &$($mutable)? block.norm));
                 }
             }
             all.extend(linear(Site::Head, &$($mutable)? encoder.qa_outputs));
@@ -175,15 +228,10 @@ impl<T: Real> Encoder<T> {
     ///
     /// # Errors
     ///
-    /// [`NoGradient`] for the families with bottlenecks or relative positions.
+    /// [`NoGradient`] for the families with relative positions.
     pub fn parameters(&self) -> Result<Vec<Parameter>, NoGradient> {
-        let joint = self.layers.iter().all(|layer| {
-            matches!(layer.projections, Projections::Joint(_)) && layer.relative.is_none()
-        });
-        let embeddings = &self.embeddings;
-        let summed =
-            embeddings.embedding_transformation.is_none() && embeddings.embed_proj.is_none();
-        if !joint || !summed {
+        let relative = self.layers.iter().any(|layer| layer.relative.is_some());
+        if relative || self.embeddings.embed_proj.is_some() {
             let family = self.config.family.name();
             return Err(NoGradient { family });
         }

@@ -27,14 +27,19 @@ pub trait Taps<T: Real> {
         let _ = (site, x, m_y);
     }
 
-    /// What a norm kept, and m_y (N, H).
+    /// What a LayerNorm kept, and m_y (N, H).
     fn norm(&mut self, site: Site, kept: &norm::Kept<T>, m_y: &Matrix<T>) {
         let _ = (site, kept, m_y);
     }
 
-    /// m of the sum of the embeddings; (N, E).
-    fn embeddings(&mut self, m: &Matrix<T>) {
-        let _ = m;
+    /// A NoNorm's input x (N, H), and m_y.
+    fn no_norm(&mut self, site: Site, x: View<'_, T>, m_y: &Matrix<T>) {
+        let _ = (site, x, m_y);
+    }
+
+    /// m of the rows of these tables, one a token; (N, E).
+    fn embeddings(&mut self, tables: &[Site], m: &Matrix<T>) {
+        let _ = (tables, m);
     }
 
     /// m of what went into the dropout behind this map, from that of what came out; none where there was none.
@@ -52,6 +57,9 @@ impl<T: Real> Taps<T> for Scores {
     const SCORES: bool = true;
 }
 
+/// Where the numbers of MobileBERT's own begin.
+const APART: u64 = 1 << 32;
+
 impl Site {
     /// A number of its own, for what is drawn there.
     pub(crate) fn number(self) -> u64 {
@@ -62,10 +70,25 @@ impl Site {
             Self::EmbeddingNorm => 3,
             Self::EmbeddingsProject => 4,
             Self::Head => 5,
+            Self::EmbeddingTransformation => APART,
             Self::Layer(l, site) => {
-                let each = LayerSite::ALL.len();
-                let place = LayerSite::ALL.iter().position(|one| *one == site);
-                6 + (l * each + place.unwrap_or(0)) as u64
+                let place = match site {
+                    LayerSite::Qkv => 0,
+                    LayerSite::AttentionOutput => 1,
+                    LayerSite::AttentionNorm => 2,
+                    LayerSite::Intermediate => 3,
+                    LayerSite::Output => 4,
+                    LayerSite::OutputNorm => 5,
+                    LayerSite::Bottleneck(site) => {
+                        return APART + 1 + 1000 * l as u64 + site as u64;
+                    }
+                    LayerSite::FfnIntermediate(b) => {
+                        return APART + 101 + (1000 * l + 3 * b) as u64;
+                    }
+                    LayerSite::FfnOutput(b) => return APART + 102 + (1000 * l + 3 * b) as u64,
+                    LayerSite::FfnOutputNorm(b) => return APART + 103 + (1000 * l + 3 * b) as u64,
+                };
+                6 + (l * 6 + place) as u64
             }
         }
     }
