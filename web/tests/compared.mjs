@@ -47,7 +47,7 @@ export function synthesise({ methods = METHODS, examples = 6, words = 120, sanit
   }
   const pairs = [];
   methods.forEach((method, m) =>
-    methods.slice(m + 1).forEach((other, i) => pairs.push(["deletion-area", "mask", null, method, other, "high", ...around(10 * (quality(m) - quality(m + 1 + i))), i === 0 ? 0.4 : 0.0005])),
+    methods.slice(m + 1).forEach((other, i) => pairs.push(["deletion-area", "mask", null, method, other, "high", ...around(10 * (quality(m) - quality(m + 1 + i))), ...(i === 0 ? [0.2, 0.4] : [0.0001, 0.0005])])),
   );
   const agreement = [];
   for (const metric of ["overlap", "pearson", "spearman"]) {
@@ -63,7 +63,7 @@ export function synthesise({ methods = METHODS, examples = 6, words = 120, sanit
     table("faithfulness", "The mean of a metric under a method.", ["grouping", "group", "metric", "removal", "at", "method", "better", ...measured], faithfulness),
     table("agreement", "The mean agreement of two methods.", ["metric", "at", "method", "other", ...measured], agreement),
     table("sanity", "Correlation with other scores.", ["metric", "at", "method", "other", ...measured], sanity ? checks : []),
-    table("pairs", "Methods against each other.", ["metric", "removal", "at", "method", "other", "better", ...measured, "p"], pairs),
+    table("pairs", "Methods against each other.", ["metric", "removal", "at", "method", "other", "better", ...measured, "p", "adjusted_p"], pairs),
   ];
   const nouns = "harbour mill lighthouse bridge canal orchard quarry ferry tower market".split(" ");
   return {

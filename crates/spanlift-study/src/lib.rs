@@ -37,6 +37,7 @@ mod questions;
 pub mod report;
 pub mod roles;
 pub mod shuffles;
+mod significance;
 mod study;
 mod table;
 pub mod training;

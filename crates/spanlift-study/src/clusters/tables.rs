@@ -1,7 +1,5 @@
 //! What is known of clusterings, as tables.
 
-use std::collections::HashMap;
-
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::Clustered;
@@ -11,6 +9,7 @@ use crate::facts::Facts;
 use crate::groups::Grouping;
 use crate::profile::{Measure, Profile, cut_names};
 use crate::roles::Role;
+use crate::significance::adjusted;
 use crate::table::{Column, Table};
 
 /// Rows of several clusterings: each with the clustering that it is of.
@@ -308,27 +307,6 @@ fn p_value(share: Estimate, overall: f64) -> f64 {
     2.0 * Normal::standard().cdf(-((share.mean - overall) / error).abs())
 }
 
-/// Adjusted for the number of tests in each family (Holm 1979); what is not a number is no test.
-fn adjusted<F: Eq + std::hash::Hash>(tests: impl Iterator<Item = (F, f64)>) -> Vec<f64> {
-    let mut families: HashMap<F, Vec<(usize, f64)>> = HashMap::new();
-    let mut adjusted = Vec::new();
-    for (place, (family, p)) in tests.enumerate() {
-        adjusted.push(p);
-        if p.is_finite() {
-            families.entry(family).or_default().push((place, p));
-        }
-    }
-    for mut tests in families.into_values() {
-        tests.sort_by(|x, y| x.1.total_cmp(&y.1));
-        let (count, mut least) = (tests.len(), 0.0_f64);
-        for (rank, (place, p)) in tests.into_iter().enumerate() {
-            least = least.max(p * (count - rank) as f64).min(1.0);
-            adjusted[place] = least;
-        }
-    }
-    adjusted
-}
-
 fn shares_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table {
     let layers = profiles
         .first()
@@ -369,26 +347,6 @@ fn shares_table(profiles: &[Profile], clusterings: &[Clustered<'_>]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tests_are_adjusted_within_their_family() {
-        let tests = [
-            ('a', 0.01),
-            ('b', 0.04),
-            ('a', 0.04),
-            ('a', f64::NAN),
-            ('a', 0.03),
-            ('b', 0.5),
-        ];
-        let found = adjusted(tests.into_iter());
-        let expected = [0.03, 0.08, 0.06, f64::NAN, 0.06, 0.5];
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(
-                (found - expected).abs() < 1e-12 || found.is_nan() && expected.is_nan(),
-                "{found} {expected}"
-            );
-        }
-    }
 
     #[test]
     fn a_share_is_tested_by_its_interval() {

@@ -10,6 +10,7 @@ use spanlift_squad::QuestionKind;
 use super::rows::{self, Row};
 use crate::bootstrap::{Bootstrap, Estimate};
 use crate::groups::{Grouping, estimate_columns};
+use crate::significance::adjusted;
 use crate::table::{Column, Table};
 
 /// How often signs are drawn for a paired test.
@@ -229,7 +230,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The table `pairs`: methods against each other, each question against itself. `p` is that of a two-sided test by
-    /// flipping the signs of whole passages' differences (10,000 draws); it is not corrected for the number of tests.
+    /// flipping the signs of whole passages' differences (10,000 draws); `adjusted_p` is adjusted for the number of pairs of methods (Holm), within a metric.
     #[must_use]
     pub fn pairs(&self, bootstrap: Bootstrap) -> Table {
         let mut pairs: Vec<(usize, usize)> = Vec::new();
@@ -291,7 +292,18 @@ impl<'a> Summary<'a> {
             pairs.iter().map(|pair| better(&key(pair).metric)),
         ));
         columns.extend(estimate_columns(&means));
+        let families = pairs.iter().zip(&tests).map(|(pair, p)| {
+            let Key {
+                metric,
+                removal,
+                at,
+                ..
+            } = key(pair);
+            ((metric, removal, *at), *p)
+        });
+        let adjusted = adjusted(families);
         columns.push(Column::number("p", tests));
+        columns.push(Column::number("adjusted_p", adjusted));
         Table {
             name: "pairs",
             about: "The mean difference of a metric, method less other, each question against itself.",

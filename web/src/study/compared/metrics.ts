@@ -76,11 +76,11 @@ export function standing(mean: number, random: number | undefined, best: number)
   return (mean - random) / (best - random);
 }
 
-/** The p of a paired test of two methods, in whichever order it stands; null where there is none. */
+/** The p of a paired test of two methods, adjusted for the number of pairs, in whichever order it stands; null where there is none. */
 export function tested(pairs: Table | undefined, { metric, removal, at }: Metric, a: string, b: string): number | null {
   const of = (method: string, other: string) => {
     const [row] = pairs?.where({ metric, removal, at, method, other }) ?? [];
-    return row === undefined || !pairs ? null : pairs.number(row, "p");
+    return row === undefined || !pairs ? null : pairs.number(row, "adjusted_p");
   };
   return of(a, b) ?? of(b, a);
 }
