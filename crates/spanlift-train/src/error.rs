@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use spanlift::ExplainError;
 use spanlift::encode::EncodeError;
-use spanlift::model::NoGradient;
 use spanlift_store::StoreError;
 use thiserror::Error;
 
@@ -20,9 +19,6 @@ pub enum TrainError {
         /// What is wrong with it.
         source: EncodeError,
     },
-    /// A family whose parameters have no gradients.
-    #[error(transparent)]
-    NoGradient(#[from] NoGradient),
     /// Numbers that overflow.
     #[error(
         "step {step}: expected a finite loss and finite gradients, got a loss of {loss} and a norm of {norm}; a smaller rate may help"

@@ -192,7 +192,7 @@ pub fn timed(begin: &Begin<'_>, steps: u64) -> Result<f64, TrainError> {
     let settings = &begin.plan.settings;
     let windows = windows(begin)?;
     let mut order = Order::new(windows.len(), settings.batch, settings.seed);
-    let mut trainer = Trainer::new(begin.checkpoint.clone(), None, settings)?;
+    let mut trainer = Trainer::new(begin.checkpoint.clone(), None, settings);
     let mut begun = Instant::now();
     for t in 0..=steps {
         let batch: Vec<&Feature> = order.batch(t + 1).iter().map(|&at| &windows[at]).collect();
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// [`TrainError::OtherRun`] where it holds another, [`TrainError::NoQuestion`] where there is nothing to learn; and where the
-    /// folder cannot be used, a question not be encoded, or the model not be trained.
+    /// folder cannot be used, or a question not be encoded.
     pub fn open(folder: &Path, begin: Begin<'a>) -> Result<Self, TrainError> {
         let settings = &begin.plan.settings;
         let features = windows(&begin)?;
@@ -225,11 +225,11 @@ impl<'a> Run<'a> {
             }
             None => write_whole(&path, &json(&begin.plan, &path)?)?,
         }
-        let parameters = begin.checkpoint.encoder.parameters()?;
+        let parameters = begin.checkpoint.encoder.parameters();
         let names = names(&parameters);
         let sizes: Vec<usize> = parameters.iter().map(|parameter| parameter.len()).collect();
         let state = State::read(&state::file(folder), &names, &sizes)?;
-        let trainer = Trainer::new(begin.checkpoint.clone(), state, settings)?;
+        let trainer = Trainer::new(begin.checkpoint.clone(), state, settings);
         let order = Order::new(features.len(), settings.batch, settings.seed);
         let mut run = Self {
             folder: folder.to_owned(),
@@ -401,7 +401,7 @@ impl<'a> Run<'a> {
                 write_whole(&path, bytes)?;
             }
         }
-        let bytes = safetensors(self.trainer.checkpoint(), self.begin.precision)?;
+        let bytes = safetensors(self.trainer.checkpoint(), self.begin.precision);
         Ok(write_whole(&folder.join(WEIGHTS), &bytes)?)
     }
 

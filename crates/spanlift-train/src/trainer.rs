@@ -45,24 +45,17 @@ pub fn names(parameters: &[Parameter]) -> Vec<String> {
 
 impl Trainer {
     /// From a checkpoint, or going on from a state of it.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::NoGradient`] for a family that is not trained.
-    pub fn new(
-        mut checkpoint: Checkpoint<f32>,
-        state: Option<State>,
-        settings: &Settings,
-    ) -> Result<Self, TrainError> {
+    #[must_use]
+    pub fn new(mut checkpoint: Checkpoint<f32>, state: Option<State>, settings: &Settings) -> Self {
         let wanted = |parameter: &Parameter| settings.trains(parameter);
-        let gradients = Gradients::of(&checkpoint.encoder, wanted)?;
+        let gradients = Gradients::of(&checkpoint.encoder, wanted);
         let state = state.unwrap_or_else(|| State::new(checkpoint.encoder.values()));
         checkpoint.encoder.set_values(&state.values);
-        Ok(Self {
+        Self {
             checkpoint,
             gradients,
             state,
-        })
+        }
     }
 
     /// The model as it is now.

@@ -6,17 +6,20 @@
 //! Shapes: N tokens of all sequences, packed one behind the other; logits (N, 2).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::attribute::rules::GRADIENT;
 use crate::model::{
-    Encoder, Layout, NoGradient, Parameter, Part, Side, Site, Taps, Trace, forward_dropped, walk,
+    Encoder, LayerSite, Layout, Parameter, Part, Place, Projections, Side, Site, Taps, Trace,
+    WalkLayer, forward_dropped, part_of, walk,
 };
-use crate::ops::attention::EdgeSink;
+use crate::ops::attention::{self, EdgeSink};
 pub use crate::ops::dropout::Dropout;
 use crate::ops::product::{View, ViewMut, add_outer};
-use crate::ops::{Matrix, Real, embedding, norm};
+use crate::ops::relative::Relative;
+use crate::ops::{Matrix, Real, embedding, linear, norm};
 
 /// Columns whose sums a task takes.
 const COLUMNS: usize = 64;
@@ -49,15 +52,9 @@ pub struct Gradients<T> {
 
 impl<T: Real> Gradients<T> {
     /// Zeros for the parameters that are wanted.
-    ///
-    /// # Errors
-    ///
-    /// [`NoGradient`] where none are written for such an encoder.
-    pub fn of(
-        encoder: &Encoder<T>,
-        wanted: impl Fn(&Parameter) -> bool,
-    ) -> Result<Self, NoGradient> {
-        let parameters = encoder.parameters()?;
+    #[must_use]
+    pub fn of(encoder: &Encoder<T>, wanted: impl Fn(&Parameter) -> bool) -> Self {
+        let parameters = encoder.parameters();
         let places = parameters.iter().zip(0..);
         let places = places.map(|(parameter, at)| ((parameter.site, parameter.side), at));
         let zeros = |parameter: &Parameter| {
@@ -78,12 +75,12 @@ impl<T: Real> Gradients<T> {
             .filter(|parameter| wanted(parameter))
             .map(layer)
             .min();
-        Ok(Self {
+        Self {
             values: parameters.iter().map(zeros).collect(),
             places: places.collect(),
             lowest: lowest.unwrap_or(Some(encoder.layers.len())),
             parameters,
-        })
+        }
     }
 
     /// What each is of.
@@ -126,15 +123,20 @@ impl<T: Real> Gradients<T> {
             ids,
             dropout,
         };
-        walk(
+        let positions = |place: Place| {
+            let relative = encoder.layers[place.layer].relative.as_ref();
+            Positions::of(relative, encoder.config.hidden / encoder.config.heads)
+        };
+        let found = walk(
             encoder,
             &trace.layout,
             [&part, &part],
             GRADIENT.rules,
             m_logits,
-            |_| NoEdges,
+            positions,
             &mut taps,
         );
+        taps.positions(encoder, found.layers);
     }
 
     /// The numbers of one, where it is wanted, with its sides.
@@ -147,15 +149,53 @@ impl<T: Real> Gradients<T> {
     }
 }
 
-/// No edges.
-struct NoEdges;
+/// What comes to a head's columns of the projected tables of relative positions; no edges.
+struct Positions<'a, T> {
+    relative: Option<&'a Relative<T>>,
+    scale: T,
+    /// Of K^r and of Q^r; (2B, D).
+    tables: [Option<Matrix<T>>; 2],
+}
 
-impl<T: Real> EdgeSink<T> for NoEdges {
+impl<'a, T: Real> Positions<'a, T> {
+    fn of(relative: Option<&'a Relative<T>>, width: usize) -> Self {
+        let zeros = |table: &Matrix<T>| Matrix::zeros(table.rows(), width);
+        let tables = relative.map(|relative| [&relative.key, &relative.query]);
+        Self {
+            relative,
+            scale: attention::scale(width, relative),
+            tables: tables.map_or([None, None], |tables| {
+                tables.map(|table| table.as_ref().map(zeros))
+            }),
+        }
+    }
+}
+
+impl<T: Real> EdgeSink<T> for Positions<'_, T> {
     fn wanted(&self) -> bool {
         false
     }
 
     fn take(&mut self, _: &[usize], _: &Matrix<T>, _: &Matrix<T>) {}
+
+    /// s_ij has (Q_i·K^r_b + K_j·Q^r_b) at the scale, b the row of i − j: m of K^r_b is Σ m_s,ij Q_i, and m of Q^r_b Σ m_s,ij K_j.
+    fn scores(&mut self, queries: &[usize], m_s: &Matrix<T>, q: View<'_, T>, k: View<'_, T>) {
+        let Some(relative) = self.relative else {
+            return;
+        };
+        for (row, &i) in queries.iter().enumerate() {
+            for (j, &m) in m_s.row(row).iter().enumerate() {
+                let b = relative.buckets.row(i as isize - j as isize);
+                let m = m * self.scale;
+                for (table, x) in self.tables.iter_mut().zip([q.row(row), k.row(j)]) {
+                    if let Some(table) = table {
+                        let to = table.row_mut(b).iter_mut();
+                        to.zip(x).for_each(|(to, &x)| *to += m * x);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What takes the gradients on the walk.
@@ -164,6 +204,83 @@ struct Tapped<'a, T> {
     layout: &'a Layout,
     ids: &'a [u32],
     dropout: Option<&'a Dropout>,
+}
+
+impl<T: Real> Tapped<'_, T> {
+    /// From the projected tables to what projects them, and to the one table of all layers; `layers` are those that the walk reached.
+    fn positions(&mut self, encoder: &Encoder<T>, layers: Vec<WalkLayer<Positions<'_, T>>>) {
+        let Some(table) = &encoder.relative_table else {
+            return;
+        };
+        let (heads, hidden) = (encoder.config.heads, encoder.config.hidden);
+        let normed = table.normed();
+        let mut m = Matrix::zeros(normed.rows(), normed.cols());
+        let first = encoder.layers.len() - layers.len();
+        for (l, found) in layers.into_iter().enumerate() {
+            let (l, layer) = (first + l, &encoder.layers[first + l]);
+            for (part, place) in [(1, 0), (0, 1)] {
+                // All heads side by side, their sequences added up.
+                let mut m_table = Matrix::zeros(normed.rows(), hidden);
+                let mut any = false;
+                for (at, head) in found.edges.iter().enumerate() {
+                    let Some(of_head) = &head.tables[place] else {
+                        continue;
+                    };
+                    any = true;
+                    let column = at % heads * of_head.cols();
+                    for b in 0..of_head.rows() {
+                        let to = m_table.row_mut(b)[column..].iter_mut();
+                        to.zip(of_head.row(b)).for_each(|(to, &x)| *to += x);
+                    }
+                }
+                if !any {
+                    continue;
+                }
+                let maps = layer.position_maps.as_ref();
+                match (maps, &layer.projections) {
+                    (Some(maps), _) => {
+                        let (site, map) = if part == 1 {
+                            (LayerSite::PositionKey, &maps.key)
+                        } else {
+                            (LayerSite::PositionQuery, &maps.query)
+                        };
+                        if let Some(map) = map {
+                            self.linear(Site::Layer(l, site), normed.view(), m_table.view());
+                            linear::multiplier_onto(map, &m_table, &mut m);
+                        }
+                    }
+                    (None, Projections::Joint(qkv)) => {
+                        let rows = part * hidden..(part + 1) * hidden;
+                        let site = Site::Layer(l, LayerSite::Qkv);
+                        self.linear_part(site, rows, normed.view(), m_table.view());
+                        linear::multiplier_onto(&part_of(qkv, part), &m_table, &mut m);
+                    }
+                    (None, Projections::Bottleneck(_)) => {}
+                }
+            }
+        }
+        if let Some(over) = &table.norm {
+            let (_, kept) = norm::forward(over, table.weight.clone());
+            self.norm(Site::RelativeNorm, &kept, &m);
+            norm::multiplier(over, norm::Ends::Mean([(&kept, 0), (&kept, 0)]), &mut m);
+        }
+        if let Some(mut weight) = self.gradients.wanted(Site::RelativePositions, Side::Weight) {
+            for b in 0..m.rows() {
+                let to = weight.row_mut(b).iter_mut();
+                to.zip(m.row(b)).for_each(|(to, &m)| *to += m);
+            }
+        }
+    }
+
+    /// Of some outputs of a map.
+    fn linear_part(&mut self, site: Site, rows: Range<usize>, x: View<'_, T>, m_y: View<'_, T>) {
+        if let Some(mut weight) = self.gradients.wanted(site, Side::Weight) {
+            add_outer(weight.part(rows.clone()), m_y, x);
+        }
+        if let Some(mut bias) = self.gradients.wanted(site, Side::Bias) {
+            add_columns(bias.part(rows), m_y.rows(), |i, k| m_y.row(i)[k]);
+        }
+    }
 }
 
 impl<T: Real> Taps<T> for Tapped<'_, T> {
@@ -181,12 +298,8 @@ impl<T: Real> Taps<T> for Tapped<'_, T> {
     }
 
     fn linear(&mut self, site: Site, x: View<'_, T>, m_y: View<'_, T>) {
-        if let Some(weight) = self.gradients.wanted(site, Side::Weight) {
-            add_outer(weight, m_y, x);
-        }
-        if let Some(bias) = self.gradients.wanted(site, Side::Bias) {
-            add_columns(bias, m_y.rows(), |i, k| m_y.row(i)[k]);
-        }
+        let outputs = m_y.cols();
+        self.linear_part(site, 0..outputs, x, m_y);
     }
 
     fn norm(&mut self, site: Site, kept: &norm::Kept<T>, m_y: &Matrix<T>) {

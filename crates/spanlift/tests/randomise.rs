@@ -17,7 +17,8 @@ use spanlift::checkpoint::{
     CheckpointError, ModelPart, Parts, Problem, Randomise, Source, load, load_randomised,
 };
 use spanlift::model::{
-    Bottleneck, Embeddings, Encoder, FeedForward, Layer, LayerNorm, Linear, Norm, Projections,
+    Bottleneck, Embeddings, Encoder, FeedForward, Layer, LayerNorm, Linear, Norm, PositionMaps,
+    Projections, RelativeTable,
 };
 use spanlift::ops::relative::Relative;
 use spanlift::ops::{Matrix, Real};
@@ -101,6 +102,7 @@ impl Listing {
         let Encoder {
             config: _,
             embeddings,
+            relative_table,
             layers,
             qa_outputs,
         } = encoder;
@@ -109,6 +111,11 @@ impl Listing {
             tensors: Vec::new(),
         };
         listing.embeddings(embeddings);
+        if let Some(RelativeTable { weight, norm }) = relative_table {
+            listing.matrix("relative_table", Fresh::Normal, weight);
+            norm.iter()
+                .for_each(|norm| listing.norm("relative_norm", norm));
+        }
         for (at, layer) in layers.iter().enumerate() {
             listing.part = ModelPart::Layer(at + 1);
             listing.layer(layer);
@@ -175,6 +182,7 @@ impl Listing {
         let Layer {
             projections,
             relative,
+            position_maps,
             attention_output,
             attention_norm,
             feed_forwards,
@@ -186,6 +194,11 @@ impl Listing {
         if let Some(Relative { key, query, .. }) = relative {
             for table in key.iter().chain(query) {
                 self.matrix("relative", Fresh::Derived, table);
+            }
+        }
+        if let Some(PositionMaps { key, query }) = position_maps {
+            for map in key.iter().chain(query) {
+                self.linear("position_map", map);
             }
         }
         self.linear("attention_output", attention_output);

@@ -6,7 +6,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, View};
 
 use super::{Checkpoint, family};
-use crate::model::{BottleneckSite, LayerSite, NoGradient, Side, Site};
+use crate::model::{BottleneckSite, LayerSite, Side, Site};
 use crate::ops::Real;
 
 /// How numbers are written.
@@ -47,16 +47,10 @@ impl View for &Written {
 /// The bytes of a `model.safetensors` that [`load`](super::load) and Hugging Face's `from_pretrained` read beside the checkpoint's own
 /// `config.json`. Tensors that have no part in the answer are not among them, and RoBERTa's rows of positions that stand for
 /// none are 0.
-///
-/// # Errors
-///
-/// [`NoGradient`] for the families that are not trained.
-pub fn safetensors<T: Real>(
-    checkpoint: &Checkpoint<T>,
-    precision: Precision,
-) -> Result<Vec<u8>, NoGradient> {
+#[must_use]
+pub fn safetensors<T: Real>(checkpoint: &Checkpoint<T>, precision: Precision) -> Vec<u8> {
     let encoder = &checkpoint.encoder;
-    let parameters = encoder.parameters()?;
+    let parameters = encoder.parameters();
     let mut tensors: Vec<(String, Written)> = Vec::new();
     let mut write = |name: String, shape: &[usize], numbers: &[T]| {
         let f32s = numbers.iter().map(|x| x.f64() as f32);
@@ -98,6 +92,9 @@ pub fn safetensors<T: Real>(
             Site::Segments => "embeddings.token_type_embeddings".to_owned(),
             Site::EmbeddingNorm => "embeddings.LayerNorm".to_owned(),
             Site::EmbeddingTransformation => "embeddings.embedding_transformation".to_owned(),
+            Site::EmbedProj => "embeddings.embed_proj".to_owned(),
+            Site::RelativePositions => "encoder.rel_embeddings".to_owned(),
+            Site::RelativeNorm => "encoder.LayerNorm".to_owned(),
             Site::EmbeddingsProject => "embeddings_project".to_owned(),
             Site::Head => {
                 write(format!("qa_outputs.{side}"), shape, &values);
@@ -120,6 +117,8 @@ pub fn safetensors<T: Real>(
                     LayerSite::Intermediate => layer + names.intermediate,
                     LayerSite::Output => layer + names.output,
                     LayerSite::OutputNorm => layer + names.output_norm,
+                    LayerSite::PositionKey => layer + "attention.self.pos_key_proj",
+                    LayerSite::PositionQuery => layer + "attention.self.pos_query_proj",
                     LayerSite::Bottleneck(site) => {
                         layer
                             + match site {
@@ -146,5 +145,5 @@ pub fn safetensors<T: Real>(
     let head = [("format".to_owned(), "pt".to_owned())].into();
     let views = tensors.iter().map(|(name, tensor)| (name, tensor));
     // Each tensor's bytes are those of its shape, and no name comes twice.
-    Ok(safetensors::serialize(views, Some(head)).unwrap_or_default())
+    safetensors::serialize(views, Some(head)).unwrap_or_default()
 }

@@ -191,6 +191,10 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
         &mut m,
     );
     if let Some(projection) = &embeddings.embed_proj {
+        if taps.wants(Site::EmbedProj) {
+            let sum = embedded(encoder, layout, parts[0].of(&traces[0].words));
+            taps.linear(Site::EmbedProj, sum.view(), m.view());
+        }
         m = linear::multiplier(projection, &m);
     }
     let [x, x0] = both_of(parts, traces.map(|trace| &trace.words));

@@ -5,7 +5,7 @@
 //! feed-forward blocks (H, but in MobileBERT's bottlenecks), F feed-forward units, L layers, A heads. E = H but for
 //! ELECTRA, MobileBERT and some DeBERTa.
 
-use super::Family;
+use super::{Family, PositionMaps, RelativeTable};
 use crate::ops::Matrix;
 use crate::ops::product::Weights;
 use crate::ops::relative::Relative;
@@ -155,6 +155,8 @@ pub struct Layer<T> {
     pub projections: Projections<T>,
     /// DeBERTa's attention to relative positions.
     pub relative: Option<Relative<T>>,
+    /// What its tables are projected by, where not by queries and keys.
+    pub position_maps: Option<PositionMaps<T>>,
     /// `attention.output.dense`; (I, I).
     pub attention_output: Linear<T>,
     /// `attention.output.LayerNorm`.
@@ -170,6 +172,8 @@ pub struct Encoder<T> {
     pub config: Config,
     /// `embeddings`.
     pub embeddings: Embeddings<T>,
+    /// DeBERTa's table of relative positions.
+    pub relative_table: Option<RelativeTable<T>>,
     /// `encoder.layer`.
     pub layers: Vec<Layer<T>>,
     /// `qa_outputs`: row 0 gives the start logits, row 1 the end logits; (2, H).

@@ -9,6 +9,7 @@ mod encoder;
 mod family;
 mod forward;
 mod parameters;
+mod positions;
 mod taps;
 mod trace;
 
@@ -19,6 +20,8 @@ pub use encoder::{
 };
 pub use family::Family;
 pub use forward::{forward, forward_dropped, forward_lean, logits};
-pub use parameters::{BottleneckSite, LayerSite, NoGradient, Parameter, Side, Site};
+pub use parameters::{BottleneckSite, LayerSite, Parameter, Side, Site};
+pub(crate) use positions::part_of;
+pub use positions::{PositionMaps, RelativeTable};
 pub use taps::{Scores, Taps};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Trace};

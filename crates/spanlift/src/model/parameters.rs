@@ -2,8 +2,6 @@
 //!
 //! Queries, keys and values are one map, as the encoder has them; a checkpoint has three.
 
-use thiserror::Error;
-
 use super::{Encoder, Linear, Norm, Projections};
 use crate::ops::product::{View, Weights};
 use crate::ops::{Matrix, Real};
@@ -23,6 +21,12 @@ pub enum Site {
     EmbeddingNorm,
     /// ELECTRA's projection behind it; (H, E).
     EmbeddingsProject,
+    /// DeBERTa's `embed_proj` of the sum, which has no bias; (H, E).
+    EmbedProj,
+    /// DeBERTa's table of relative positions; (2B, H).
+    RelativePositions,
+    /// The norm over it.
+    RelativeNorm,
     /// One of a layer's, from 0.
     Layer(usize, LayerSite),
     /// The span head; (2, H).
@@ -36,6 +40,10 @@ pub enum LayerSite {
     Qkv,
     /// One of MobileBERT's, in their place.
     Bottleneck(BottleneckSite),
+    /// What DeBERTa's table is projected by for keys; (H, H).
+    PositionKey,
+    /// And for queries; (H, H).
+    PositionQuery,
     /// Behind the heads; (I, I).
     AttentionOutput,
     /// The norm over that and what it is added to.
@@ -133,16 +141,6 @@ impl Parameter {
     }
 }
 
-/// An encoder whose parameters no gradient is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error(
-    "gradients of the parameters: expected bert, roberta, xlm-roberta, distilbert, electra or mobilebert, got {family}"
-)]
-pub struct NoGradient {
-    /// The family's name.
-    pub family: &'static str,
-}
-
 /// Defines the list over an encoder that is read, or written.
 macro_rules! tensors {
     ($(#[$meta:meta])* $name:ident, $tensor:ident, $maps:ident [$($mutable:tt)?]) => {
@@ -186,6 +184,16 @@ macro_rules! tensors {
             if let Some(map) = &$($mutable)? embeddings.embeddings_project {
                 all.extend(linear(Site::EmbeddingsProject, map));
             }
+            if let Some(map) = &$($mutable)? embeddings.embed_proj {
+                all.push((Site::EmbedProj, Side::Weight, $tensor::Map(&$($mutable)? map.weight)));
+            }
+            if let Some(table) = &$($mutable)? encoder.relative_table {
+                let weight = $tensor::Table(&$($mutable)? table.weight);
+                all.push((Site::RelativePositions, Side::Weight, weight));
+                if let Some(over) = &$($mutable)? table.norm {
+                    all.extend(norm(Site::RelativeNorm, over));
+                }
+            }
             for (l, layer) in encoder.layers.$maps().enumerate() {
                 let at = |site| Site::Layer(l, site);
                 match &$($mutable)? layer.projections {
@@ -201,6 +209,14 @@ macro_rules! tensors {
                         all.extend(linear(of(BottleneckSite::Value), &$($mutable)? bottleneck.value));
                         all.extend(linear(of(BottleneckSite::Output), &$($mutable)? bottleneck.output));
                         all.extend(norm(of(BottleneckSite::OutputNorm), &$($mutable)? bottleneck.output_norm));
+                    }
+                }
+                if let Some(maps) = &$($mutable)? layer.position_maps {
+                    if let Some(map) = &$($mutable)? maps.key {
+                        all.extend(linear(at(LayerSite::PositionKey), map));
+                    }
+                    if let Some(map) = &$($mutable)? maps.query {
+                        all.extend(linear(at(LayerSite::PositionQuery), map));
                     }
                 }
                 let output = &$($mutable)? layer.attention_output;
@@ -225,16 +241,8 @@ tensors!(tensors_mut, TensorMut, iter_mut[mut]);
 
 impl<T: Real> Encoder<T> {
     /// The parameters, from the words to the head.
-    ///
-    /// # Errors
-    ///
-    /// [`NoGradient`] for the families with relative positions.
-    pub fn parameters(&self) -> Result<Vec<Parameter>, NoGradient> {
-        let relative = self.layers.iter().any(|layer| layer.relative.is_some());
-        if relative || self.embeddings.embed_proj.is_some() {
-            let family = self.config.family.name();
-            return Err(NoGradient { family });
-        }
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Parameter> {
         let of = |(site, side, tensor): (Site, Side, Tensor<'_, T>)| Parameter {
             site,
             side,
@@ -244,7 +252,7 @@ impl<T: Real> Encoder<T> {
                 Tensor::Vector(vector) => vec![vector.len()],
             },
         };
-        Ok(tensors(self).into_iter().map(of).collect())
+        tensors(self).into_iter().map(of).collect()
     }
 
     /// The numbers of each, row by row, in that order.
@@ -275,5 +283,6 @@ impl<T: Real> Encoder<T> {
                 TensorMut::Vector(vector) => vector.copy_from_slice(values),
             }
         }
+        self.project_positions();
     }
 }

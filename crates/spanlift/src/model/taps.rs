@@ -57,7 +57,7 @@ impl<T: Real> Taps<T> for Scores {
     const SCORES: bool = true;
 }
 
-/// Where the numbers of MobileBERT's own begin.
+/// Where the numbers of MobileBERT's and DeBERTa's own begin.
 const APART: u64 = 1 << 32;
 
 impl Site {
@@ -71,6 +71,9 @@ impl Site {
             Self::EmbeddingsProject => 4,
             Self::Head => 5,
             Self::EmbeddingTransformation => APART,
+            Self::EmbedProj => APART + 1,
+            Self::RelativePositions => APART + 2,
+            Self::RelativeNorm => APART + 3,
             Self::Layer(l, site) => {
                 let place = match site {
                     LayerSite::Qkv => 0,
@@ -80,8 +83,10 @@ impl Site {
                     LayerSite::Output => 4,
                     LayerSite::OutputNorm => 5,
                     LayerSite::Bottleneck(site) => {
-                        return APART + 1 + 1000 * l as u64 + site as u64;
+                        return APART + 10 + 1000 * l as u64 + site as u64;
                     }
+                    LayerSite::PositionKey => return APART + 30 + 1000 * l as u64,
+                    LayerSite::PositionQuery => return APART + 31 + 1000 * l as u64,
                     LayerSite::FfnIntermediate(b) => {
                         return APART + 101 + (1000 * l + 3 * b) as u64;
                     }

@@ -106,6 +106,10 @@ pub trait EdgeSink<T>: Send {
     fn wanted(&self) -> bool;
     /// Takes those of these queries, which rise; (n, S) each. Queries that are left out have none.
     fn take(&mut self, queries: &[usize], pattern: &Matrix<T>, content: &Matrix<T>);
+    /// Sees m of these queries' scores before the softmax (n, S), the queries Q (n, D) and the keys K (S, D).
+    fn scores(&mut self, queries: &[usize], m_s: &Matrix<T>, q: View<'_, T>, k: View<'_, T>) {
+        let _ = (queries, m_s, q, k);
+    }
 }
 
 /// All of them.
@@ -148,7 +152,7 @@ impl Columns {
 }
 
 /// 1/√(D·(1 + t)), with t terms beside QKᵀ.
-fn scale<T: Real>(width: usize, relative: Option<&Relative<T>>) -> T {
+pub(crate) fn scale<T: Real>(width: usize, relative: Option<&Relative<T>>) -> T {
     let terms = 1 + relative.map_or(0, Relative::terms);
     T::of(1.0 / ((width * terms) as f64).sqrt())
 }
@@ -399,6 +403,7 @@ fn multiplier_head<T: Real>(
             m_q.row_mut(query).copy_from_slice(own_q.row(row));
         }
         let q = picked(q.view(), queries);
+        edges.scores(queries, &m_s, q.view(), k.view());
         let (queries_panels, m_o_panels) = (Panels::of(q.view()), Panels::of(m_o));
         queries_panels.multiply(m_k.again(), first > 0, scale, m_s.view().t());
         m_o_panels.multiply(m_v.again(), first > 0, T::ONE, mean_probs.view().t());

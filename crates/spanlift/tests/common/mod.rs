@@ -107,6 +107,7 @@ fn layer<T: Real>(rng: &mut impl Rng, sizes: Sizes) -> Layer<T> {
     Layer {
         projections,
         relative,
+        position_maps: None,
         attention_output: linear(rng, i, i, 1.7),
         attention_norm: norm(rng, family, i),
         feed_forwards: (0..blocks).map(|_| feed_forward(rng, sizes, i)).collect(),
@@ -153,6 +154,7 @@ pub(crate) fn random_encoder<T: Real>(seed: u64, sizes: Sizes) -> Encoder<T> {
             layer_norm_eps: 1e-12,
         },
         embeddings: embeddings(rng, sizes),
+        relative_table: None,
         layers: (0..sizes.layers).map(|_| layer(rng, sizes)).collect(),
         qa_outputs: linear(rng, 2, sizes.hidden, 1.7),
     }

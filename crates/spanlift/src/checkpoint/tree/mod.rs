@@ -14,6 +14,7 @@ use super::tensors::{Side, Tensors};
 use super::weights::Found;
 use crate::model::{
     Config, Embeddings, Encoder, Family, FeedForward, Layer, Linear, Norm, Projections,
+    RelativeTable,
 };
 use crate::ops::product;
 use crate::ops::{Matrix, Real};
@@ -21,6 +22,7 @@ use crate::ops::{Matrix, Real};
 /// An [`Encoder`] without its config.
 pub(super) struct Weights<T> {
     pub(super) embeddings: Embeddings<T>,
+    relative_table: Option<RelativeTable<T>>,
     layers: Vec<Layer<T>>,
     qa_outputs: Linear<T>,
 }
@@ -30,6 +32,7 @@ impl<T> Weights<T> {
         Encoder {
             config,
             embeddings: self.embeddings,
+            relative_table: self.relative_table,
             layers: self.layers,
             qa_outputs: self.qa_outputs,
         }
@@ -57,7 +60,8 @@ pub(super) fn read<T: Real>(
     let eps = T::of(config.map_or(1e-12, |config| config.layer_norm_eps));
 
     let embeddings = embeddings(&mut tensors, sizes, eps);
-    let table = disentangled::table(&mut tensors, sizes, eps);
+    let relative_table = disentangled::table(&mut tensors, sizes, eps);
+    let table = relative_table.as_ref().map(RelativeTable::normed);
     let mut layers = Vec::new();
     let present = present(&mut tensors, sizes.layers);
     for &index in &present {
@@ -81,6 +85,7 @@ pub(super) fn read<T: Real>(
     }
     Some(Weights {
         embeddings,
+        relative_table,
         layers,
         qa_outputs,
     })
@@ -143,10 +148,12 @@ fn layer<T: Real>(
         hidden,
         hidden,
     );
-    let relative = table.and_then(|table| disentangled::read(tensors, path, sizes, &qkv, table));
+    let found = table.and_then(|table| disentangled::read(tensors, path, sizes, &qkv, table));
+    let (relative, position_maps) = found.unzip();
     Layer {
         projections: Projections::Joint(qkv),
         relative,
+        position_maps: position_maps.flatten(),
         attention_output: tensors.linear(&name(names.attention_output), hidden, hidden),
         attention_norm: norm(tensors, &name(names.attention_norm), hidden, sizes, eps),
         feed_forwards: vec![FeedForward {

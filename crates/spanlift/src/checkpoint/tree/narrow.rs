@@ -56,6 +56,7 @@ pub(super) fn layer<T: Real>(
         feed_forwards: feed_forwards.collect(),
         projections: Projections::Bottleneck(Box::new(bottleneck)),
         relative: None,
+        position_maps: None,
         attention_output,
         attention_norm,
     }
