@@ -72,7 +72,7 @@ fn what_differs_is_told_with_its_sign() {
     assert_eq!(name, "exact");
     assert_eq!((exact.a, exact.b), (1.0, 2.0 / 3.0));
     assert!((exact.difference.mean + 1.0 / 3.0).abs() < 1e-12);
-    assert!(exact.difference.low <= exact.difference.mean);
+    assert!(!exact.difference.is_sure(), "three passages");
 
     let shares = diff.shares(bootstrap);
     let (group, at) = (texts(&shares, "group"), texts(&shares, "at"));
@@ -111,6 +111,22 @@ fn what_differs_is_told_with_its_sign() {
         0,
         "3 thirds and 4 cuts for each group"
     );
+}
+
+#[test]
+fn a_difference_in_enough_passages_has_an_interval() {
+    let answered: Vec<Record> = (0..20).map(|i| on(4, &i.to_string())).collect();
+    let mut missed = answered.clone();
+    for record in &mut missed[..15] {
+        record.exact = 0.0;
+    }
+    let (a, b) = (profiles(&answered), profiles(&missed));
+    let (name, exact) = Diff::new(&a, &b).unwrap().scores(Bootstrap::default())[0];
+    let difference = exact.difference;
+    assert_eq!((name, difference.passages), ("exact", 20));
+    assert!((difference.mean + 0.75).abs() < 1e-12);
+    assert!(-1.0 <= difference.low && difference.low < difference.mean);
+    assert!(difference.mean < difference.high && difference.high < -0.4);
 }
 
 #[test]

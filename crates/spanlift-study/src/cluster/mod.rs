@@ -16,7 +16,7 @@
 //! let features = Features::new(vec!["x".to_owned(), "y".to_owned()], &rows)?;
 //! let found: Clustering = cluster(&features, &Options::new(Algorithm::KMeans), &[])?;
 //! assert_eq!((found.k, found.verdict), (2, Verdict::Structure));
-//! assert!(found.silhouette > found.bar);
+//! assert!(found.silhouette > found.by_chance.bar);
 //! # Ok::<(), StudyError>(())
 //! ```
 

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use spanlift_explanation::Method;
-use spanlift_render::page::{Page, escape};
+use spanlift_render::page::escape;
 
 use super::example::Example;
 use super::run::ComparisonPlan;
 use crate::StudyError;
-use crate::report::COMPONENT;
 use crate::report::columns::Columns;
+use crate::report::{component, written};
 use crate::table::Table;
 
 /// What a page is made of.
@@ -92,11 +92,7 @@ pub fn json(data: &PageData<'_>) -> Result<String, StudyError> {
         tables: tables?,
         examples: data.examples,
     };
-    serde_json::to_string(&document).map_err(|error| StudyError::Write {
-        table: "faithfulness",
-        format: "html",
-        reason: error.to_string(),
-    })
+    written(&document, "faithfulness")
 }
 
 /// The page.
@@ -116,13 +112,5 @@ pub fn page(data: &PageData<'_>) -> Result<String, StudyError> {
         escape(&run.method.info.reference),
         escape(&data.plan.names().join(", ")),
     );
-    let page = Page {
-        tag: "spanlift-study",
-        attributes: "",
-        component: COMPONENT,
-        title: &title,
-        json: &json(data)?,
-        readable: &readable,
-    };
-    Ok(page.html())
+    Ok(component(&title, &json(data)?, &readable))
 }

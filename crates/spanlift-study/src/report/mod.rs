@@ -26,7 +26,7 @@ use map::Passage;
 pub use map::QuestionMap;
 
 /// The built web component.
-pub(crate) const COMPONENT: &str = include_str!("../../../../web/dist/spanlift-study.js");
+const COMPONENT: &str = include_str!("../../../../web/dist/spanlift-study.js");
 
 /// What makes a table that a study may lack.
 const MADE_BY: [(&str, &str); 4] = [
@@ -235,11 +235,32 @@ pub fn json(data: &ReportData<'_>) -> Result<String, StudyError> {
         shared: pack.shared(),
         maps,
     };
-    serde_json::to_string(&document).map_err(|error| StudyError::Write {
-        table: "questions",
+    written(&document, "questions")
+}
+
+/// A page's data as JSON; `table` is what an error is said of.
+pub(crate) fn written(
+    document: &impl Serialize,
+    table: &'static str,
+) -> Result<String, StudyError> {
+    serde_json::to_string(document).map_err(|error| StudyError::Write {
+        table,
         format: "html",
         reason: error.to_string(),
     })
+}
+
+/// A page of the component with its data; `readable` is for where its script does not run.
+pub(crate) fn component(title: &str, json: &str, readable: &str) -> String {
+    let page = Page {
+        tag: "spanlift-study",
+        attributes: "",
+        component: COMPONENT,
+        title,
+        json,
+        readable,
+    };
+    page.html()
 }
 
 /// The page.
@@ -248,15 +269,8 @@ pub fn json(data: &ReportData<'_>) -> Result<String, StudyError> {
 ///
 /// [`StudyError::Write`] where a table's columns differ in length.
 pub fn page(data: &ReportData<'_>) -> Result<String, StudyError> {
-    let page = Page {
-        tag: "spanlift-study",
-        attributes: "",
-        component: COMPONENT,
-        title: &format!("Study of {}", data.facts.run),
-        json: &json(data)?,
-        readable: &readable(data),
-    };
-    Ok(page.html())
+    let title = format!("Study of {}", data.facts.run);
+    Ok(component(&title, &json(data)?, &readable(data)))
 }
 
 /// What was run, and the verdicts: for where the script does not run.

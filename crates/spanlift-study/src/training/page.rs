@@ -1,12 +1,12 @@
 //! A training as one page that needs nothing else: tables and the probe questions' maps as JSON inside the component of `web/src/study`.
 
 use serde::Serialize;
-use spanlift_render::page::{Page, escape};
+use spanlift_render::page::escape;
 
 use super::Training;
 use crate::StudyError;
 use crate::report::columns::Columns;
-use crate::report::{COMPONENT, Pack, Packed, Shared};
+use crate::report::{Pack, Packed, Shared, component, written};
 use crate::table::Table;
 
 /// What a page is made of.
@@ -98,11 +98,7 @@ pub fn json(data: &PageData<'_>) -> Result<String, StudyError> {
         shared: pack.shared(),
         steps,
     };
-    serde_json::to_string(&document).map_err(|error| StudyError::Write {
-        table: "steps",
-        format: "html",
-        reason: error.to_string(),
-    })
+    written(&document, "steps")
 }
 
 /// The page.
@@ -123,13 +119,5 @@ pub fn page(data: &PageData<'_>) -> Result<String, StudyError> {
         plan.probe.as_ref().map_or(0, |probe| probe.data.questions),
         data.training.steps.len(),
     );
-    let page = Page {
-        tag: "spanlift-study",
-        attributes: "",
-        component: COMPONENT,
-        title: &title,
-        json: &json(data)?,
-        readable: &readable,
-    };
-    Ok(page.html())
+    Ok(component(&title, &json(data)?, &readable))
 }
