@@ -8,11 +8,25 @@
 export const FORMAT = "spanlift.explanation";
 export const VERSION = 1;
 
+export interface Method {
+  name: string;
+  rule: string;
+  reference: string;
+  references: number;
+  rules: Record<string, string>;
+  complete?: boolean;
+}
+
+/** What the field calls it: its name, or `deep-shap` for DeepLIFT against several references. */
+export function methodLabel(method: Method): string {
+  return method.name === "deeplift" && method.references > 1 ? "deep-shap" : method.name;
+}
+
 export interface Explanation {
   format: string;
   version: number;
   model: { name: string; family: string; layers: number; heads: number; hidden: number };
-  method: { name: string; rule: string; reference: string; references: number; rules: Record<string, string>; complete?: boolean };
+  method: Method;
   question: string;
   passage: string;
   /** The part of the passage, in characters, that was explained; `index` from 0. */

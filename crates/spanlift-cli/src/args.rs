@@ -377,13 +377,23 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+pub(crate) fn at_least_two(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number >= 2);
+    number.ok_or_else(|| "expected a whole number of at least 2".to_owned())
+}
+
 /// The fewest resamples that have percentiles beyond the 2.5th.
 const FEWEST_RESAMPLES: usize = 100;
 
+/// Their means are held in memory, for every column of a table.
+const MOST_RESAMPLES: usize = 100_000;
+
 pub(crate) fn resamples(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
-    let number = number.filter(|number| *number >= FEWEST_RESAMPLES);
-    number.ok_or_else(|| format!("expected a whole number of at least {FEWEST_RESAMPLES}"))
+    let number = number.filter(|number| (FEWEST_RESAMPLES..=MOST_RESAMPLES).contains(number));
+    number.ok_or_else(|| {
+        format!("expected a whole number from {FEWEST_RESAMPLES} to {MOST_RESAMPLES}")
+    })
 }
 
 /// More than any machine of today has cores, and few enough to be started in a moment.
@@ -548,7 +558,7 @@ impl ExplainArgs {
     pub(crate) fn source(&self) -> String {
         match (&self.data, &self.id, &self.passage) {
             (Some(data), Some(id), _) => format!("question `{id}` of `{}`", data.display()),
-            (_, _, Some(passage)) => format!("`{}`", passage.display()),
+            (_, _, Some(passage)) => format!("the question about `{}`", passage.display()),
             _ => "the question".to_owned(),
         }
     }
@@ -592,12 +602,7 @@ impl AttributeArgs {
 
     /// How it is explained.
     pub(crate) fn options(&self) -> anyhow::Result<Options> {
-        let reference = reference(&self.reference)?;
-        ensure!(
-            !matches!(reference, Reference::Tokens(_)),
-            "--reference: tokens:FILE is for the tokens of one question; a run takes {}, or several of these with + between them",
-            Reference::NAMED.map(|named| named.name()).join(", ")
-        );
+        let reference = reference_of_all(&self.reference)?;
         let mut options = self.common.options(reference);
         options.target = self.target.kind();
         if let AnswersArg::Random(seed) = self.answers {
@@ -605,6 +610,23 @@ impl AttributeArgs {
         }
         Ok(options)
     }
+}
+
+/// The reference that was typed, of many questions.
+pub(crate) fn reference_of_all(typed: &str) -> anyhow::Result<Reference> {
+    let names = || Reference::NAMED.map(|named| named.name()).join(", ");
+    ensure!(
+        !typed.trim().starts_with("tokens:"),
+        "--reference: tokens:FILE is for the tokens of one question; expected {}, or several of these with + between them",
+        names()
+    );
+    let named = Reference::named(typed.trim());
+    ensure!(
+        named.is_some(),
+        "--reference: expected {}, or several of these with + between them, got `{typed}`",
+        names()
+    );
+    Ok(named.unwrap_or_default())
 }
 
 /// The reference that was typed: a name, several with + between them, or `tokens:FILE`.

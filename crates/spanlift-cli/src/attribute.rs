@@ -17,12 +17,8 @@ use crate::output::{self, Outcome, count};
 
 pub(crate) fn run(args: &AttributeArgs) -> anyhow::Result<Outcome> {
     let options = args.options()?;
-    let name = args.out.display();
-    ensure!(
-        args.out.is_dir() || !args.out.exists(),
-        "--out: `{name}`: expected a folder, got a file"
-    );
-    let (all, bad_records) = data::questions(&args.data, args.skip_bad)?;
+    output::check_folder_to_be("--out", &args.out)?;
+    let (all, bad_records) = data::questions("--data", &args.data, args.skip_bad)?;
     let of = all.len();
     let questions = args.selection().of(all);
     let name = args.data.file_name().unwrap_or_default().to_string_lossy();

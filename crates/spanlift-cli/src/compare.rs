@@ -17,7 +17,7 @@ use spanlift_study::faithfulness::{
     self, Comparison, ComparisonPlan, PageData, Row, Sanity, Step, Summary,
 };
 
-use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference, resamples};
+use crate::args::{CommonArgs, PrecisionArg, at_least_one, range, reference_of_all, resamples};
 use crate::data;
 use crate::method::{RuledArg, SettingArgs};
 use crate::model::Model;
@@ -70,13 +70,13 @@ pub(crate) struct CompareArgs {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
-    let reference = reference(&args.reference)?;
+    let reference = reference_of_all(&args.reference)?;
     let options = args.common.options(reference);
-    output::check_folder("--out", &args.out)?;
+    output::check_folder_to_be("--out", &args.out)?;
     if let Some(page) = &args.page {
-        output::check_targets(&[("--page", page)], &[])?;
+        output::check_page("--page", page)?;
     }
-    let (all, bad_records) = data::questions(&args.data, false)?;
+    let (all, bad_records) = data::questions("--data", &args.data, false)?;
     let of = all.len();
     let selection = Selection {
         limit: args.limit,
@@ -159,6 +159,9 @@ fn compare<T: Real>(
             "{done} of {chunks} chunks are done in {}\n",
             args.out.display()
         ))?;
+        if args.page.is_some() || args.format.is_some() || args.sanity.is_some() {
+            output::note("page, tables and sanity checks are made when all chunks are done");
+        }
         return Ok(Outcome::Done);
     }
     let mut rows = comparison.rows().context("--out")?;

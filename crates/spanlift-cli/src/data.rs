@@ -9,9 +9,13 @@ use spanlift_squad::{Dataset, Question, Skipped};
 use crate::output::{self, count};
 
 /// All questions of the file, and how many bad records were passed over; says which.
-pub(crate) fn questions(data: &Path, skip_bad: bool) -> anyhow::Result<(Vec<Question>, usize)> {
+pub(crate) fn questions(
+    option: &str,
+    data: &Path,
+    skip_bad: bool,
+) -> anyhow::Result<(Vec<Question>, usize)> {
     let name = data.display();
-    let context = || format!("--data: `{name}`");
+    let context = || format!("{option}: `{name}`");
     let (Dataset { questions, .. }, skipped) = if skip_bad {
         spanlift_squad::read_skipping(data).with_context(context)?
     } else {
@@ -33,7 +37,7 @@ pub(crate) fn questions(data: &Path, skip_bad: bool) -> anyhow::Result<(Vec<Ques
     }
     ensure!(
         !questions.is_empty(),
-        "--data: `{name}`: expected questions, got none"
+        "{option}: `{name}`: expected questions, got none"
     );
     Ok((questions, skipped.count))
 }

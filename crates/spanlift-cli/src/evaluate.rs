@@ -52,7 +52,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     if let Some(folder) = &args.output {
         output::check_folder("--output", folder)?;
     }
-    let (mut questions, _) = data::questions(&args.data, args.skip_bad)?;
+    let (mut questions, _) = data::questions("--data", &args.data, args.skip_bad)?;
     let predicted = match &args.predictions {
         Some(file) => given(args, file)?,
         None => answer_all(args, &questions)?,

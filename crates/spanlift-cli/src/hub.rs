@@ -11,10 +11,14 @@ use spanlift_hub::{HubName, Progress, Settings};
 use crate::output;
 
 /// The folder, and the name, of a model that is no folder here.
-pub(crate) fn fetch(typed: &Path, offline: bool) -> anyhow::Result<(PathBuf, String)> {
-    let no_folder = || format!("--model: there is no folder `{}`", typed.display());
+pub(crate) fn fetch(
+    option: &'static str,
+    typed: &Path,
+    offline: bool,
+) -> anyhow::Result<(PathBuf, String)> {
+    let no_folder = || format!("{option}: there is no folder `{}`", typed.display());
     let name: HubName = typed.to_string_lossy().parse().with_context(no_folder)?;
-    let mut settings = Settings::from_env().context("--model")?;
+    let mut settings = Settings::from_env().context(option)?;
     settings.offline |= offline;
     let mut bar = None;
     let found = spanlift_hub::fetch(&name, &settings, &mut |now| {

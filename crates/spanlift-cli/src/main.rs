@@ -22,10 +22,13 @@ mod windows;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Command, CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let mut command = with_negative_numbers(args::Args::command());
+    let matches = command.get_matches_mut();
+    let args = args::Args::from_arg_matches(&matches);
+    let args = args.unwrap_or_else(|error| error.format(&mut command).exit());
     output::exit_code(match args.command {
         args::Command::Explain(args) => explain::run(&args),
         args::Command::Render(args) => render::run(&args),
@@ -37,4 +40,11 @@ fn main() -> ExitCode {
         args::Command::Study(args) => study::run(&args),
         args::Command::Train(args) => train::run(&args),
     })
+}
+
+/// `-1` is a value, so that an option that does not take it says so, and no option.
+fn with_negative_numbers(command: Command) -> Command {
+    command
+        .allow_negative_numbers(true)
+        .mut_subcommands(with_negative_numbers)
 }

@@ -212,6 +212,45 @@ pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
             "--rule: it is a rule of --method deeplift or deep-shap, got `{name}`"
         );
     }
+    let own = |option: &str, is: &str, its: bool, typed: bool| {
+        ensure!(
+            its || !typed,
+            "{option}: it is a setting of {is}, got --method {name}"
+        );
+        Ok(())
+    };
+    let settings = &args.method.settings;
+    let integrated = method == MethodArg::IntegratedGradients;
+    let path = Path::default();
+    own(
+        "--steps",
+        "--method integrated-gradients",
+        integrated,
+        settings.steps != path.steps,
+    )?;
+    own(
+        "--nodes",
+        "--method integrated-gradients",
+        integrated,
+        settings.nodes != NodesArg::GaussLegendre,
+    )?;
+    own(
+        "--occlude",
+        "--method occlusion",
+        method == MethodArg::Occlusion,
+        settings.occlude != Unit::Word,
+    )?;
+    own(
+        "--seed",
+        "--method random",
+        method == MethodArg::Random,
+        settings.seed != 0,
+    )?;
+    ensure!(
+        scores.compares(rules) || args.reference == "mask",
+        "--reference: --method {name} compares the input with nothing, got `{}`",
+        args.reference
+    );
     ensure!(
         args.edges.is_none() || scores == Method::Walk && rules != LRP,
         "--edges: expected --method deeplift, deep-shap or gradient-x-input, got `{name}`, which has no edge scores"

@@ -15,6 +15,7 @@ use crate::args::AnsweringArgs;
 
 /// A model, and what is drawn anew in it.
 pub(crate) struct Model {
+    option: &'static str,
     place: Place,
     randomise: Option<Randomise>,
 }
@@ -33,9 +34,32 @@ enum Place {
 impl Model {
     /// The folder, the hub's model (fetched where it is not there yet), or without either the embedded one.
     pub(crate) fn find(args: &AnsweringArgs) -> anyhow::Result<Self> {
-        let place = Place::find(args)?;
+        Self::find_as("--model", args)
+    }
+
+    /// The same, of another option.
+    pub(crate) fn find_as(option: &'static str, args: &AnsweringArgs) -> anyhow::Result<Self> {
+        if let Some(path) = &args.model {
+            // The likeliest mistake behind `train`.
+            let checkpoint = |name: &str| path.join(name).join("config.json").is_file();
+            anyhow::ensure!(
+                path.join("config.json").exists() || !checkpoint("last"),
+                "{option}: `{0}`: expected the folder of a checkpoint, got that of a training; its checkpoints are `{0}/last`{1}",
+                path.display(),
+                if checkpoint("best") {
+                    format!(" and `{}/best`", path.display())
+                } else {
+                    String::new()
+                }
+            );
+        }
+        let place = Place::find(option, args)?;
         let randomise = args.randomise.clone();
-        Ok(Self { place, randomise })
+        Ok(Self {
+            option,
+            place,
+            randomise,
+        })
     }
 
     /// Loads it; says on standard error what was passed over.
@@ -55,10 +79,10 @@ impl Model {
         let read = |source, what: &str| read(source, randomise, what);
         Ok(match &self.place {
             Place::Embedded => read(embedded()?, "the embedded model")?,
-            Place::Folder(folder) => read(Source::Folder(folder), "--model")?,
+            Place::Folder(folder) => read(Source::Folder(folder), self.option)?,
             #[cfg(feature = "hub")]
             Place::Cached(folder, name) => {
-                let what = format!("--model: `{name}`");
+                let what = format!("{}: `{name}`", self.option);
                 read(Source::Folder(folder), &what)?.named(name)
             }
         })
@@ -118,9 +142,9 @@ impl Model {
                     }
                 }
             }
-            Place::Folder(folder) => hash_folder(folder, &mut hash)?,
+            Place::Folder(folder) => hash_folder(self.option, folder, &mut hash)?,
             #[cfg(feature = "hub")]
-            Place::Cached(folder, _) => hash_folder(folder, &mut hash)?,
+            Place::Cached(folder, _) => hash_folder(self.option, folder, &mut hash)?,
         }
         let hash = hash.finalize();
         Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -128,18 +152,18 @@ impl Model {
 }
 
 impl Place {
-    fn find(args: &AnsweringArgs) -> anyhow::Result<Self> {
+    fn find(option: &'static str, args: &AnsweringArgs) -> anyhow::Result<Self> {
         match &args.model {
             // What is there, of whatever kind, is no name on the hub.
             Some(path) if path.try_exists().unwrap_or(true) => Ok(Self::Folder(path.clone())),
             #[cfg(feature = "hub")]
             Some(name) => {
-                let (folder, name) = crate::hub::fetch(name, args.offline)?;
+                let (folder, name) = crate::hub::fetch(option, name, args.offline)?;
                 Ok(Self::Cached(folder, name))
             }
             #[cfg(not(feature = "hub"))]
             Some(name) => anyhow::bail!(
-                "--model: there is no folder `{}`, and this program was built without the feature `hub`, which fetches models",
+                "{option}: there is no folder `{}`, and this program was built without the feature `hub`, which fetches models",
                 name.display()
             ),
             None => Ok(Self::Embedded),
@@ -182,8 +206,8 @@ const TEXTS: [&str; 9] = [
 /// What configs, tokenizers and weights end in.
 const ENDINGS: [&str; 4] = ["bin", "json", "safetensors", "txt"];
 
-fn hash_folder(folder: &Path, hash: &mut Sha256) -> anyhow::Result<()> {
-    let fail = |path: &Path| format!("--model: `{}` cannot be read", path.display());
+fn hash_folder(option: &str, folder: &Path, hash: &mut Sha256) -> anyhow::Result<()> {
+    let fail = |path: &Path| format!("{option}: `{}` cannot be read", path.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| fail(folder))? {
         let path = entry.with_context(|| fail(folder))?.path();

@@ -134,6 +134,20 @@ pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
+/// Checks before the work is done that a page can be written there, under a name that a browser takes for one.
+pub(crate) fn check_page(option: &str, path: &Path) -> anyhow::Result<()> {
+    check_targets(&[(option, path)], &[])?;
+    let ending = path.extension().unwrap_or_default();
+    ensure!(
+        ["html", "htm"]
+            .iter()
+            .any(|page| ending.eq_ignore_ascii_case(page)),
+        "{option}: `{}`: expected a name in .html",
+        path.display()
+    );
+    Ok(())
+}
+
 /// Checks before the work is done that every file can be written, that each is another one, and none an input.
 pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyhow::Result<()> {
     let inputs: Vec<PathBuf> = inputs
@@ -146,6 +160,11 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
         ensure!(
             !path.is_dir(),
             "{option}: `{name}`: expected a file, got a folder"
+        );
+        // A device would be replaced by a file.
+        ensure!(
+            path.is_file() || !path.exists(),
+            "{option}: `{name}`: expected a file, or a name for a new one"
         );
         let folder = folder(path);
         ensure!(
@@ -167,6 +186,25 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
             "{option}: `{name}`: expected a file other than the input"
         );
     }
+    Ok(())
+}
+
+/// Sees that a folder can be written to or, where it is not there, be made; makes none.
+pub(crate) fn check_folder_to_be(option: &str, folder: &Path) -> anyhow::Result<()> {
+    let name = folder.display();
+    ensure!(
+        folder.is_dir() || !folder.exists(),
+        "{option}: `{name}`: expected a folder, got a file"
+    );
+    let there = folder.ancestors().find(|part| part.exists());
+    let there = there.unwrap_or(Path::new("."));
+    ensure!(
+        there.is_dir(),
+        "{option}: `{name}` cannot be made: `{}` is a file",
+        there.display()
+    );
+    NamedTempFile::new_in(there)
+        .with_context(|| format!("{option}: `{name}` cannot be written to"))?;
     Ok(())
 }
 
@@ -219,6 +257,11 @@ pub(crate) struct WholeFiles<'a> {
     files: Vec<(&'a Path, BufWriter<NamedTempFile>)>,
 }
 
+/// What a link leads to, so that the link stays.
+fn behind(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 impl<'a> WholeFiles<'a> {
     /// None of them is there yet.
     pub(crate) fn new(option: &'a str, paths: &[&'a Path]) -> anyhow::Result<Self> {
@@ -231,7 +274,7 @@ impl<'a> WholeFiles<'a> {
             // Those of any new file, which the user's mask then narrows; a temporary file would be its owner's alone.
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-            let file = builder.tempfile_in(folder(path));
+            let file = builder.tempfile_in(folder(&behind(path)));
             let file = file.with_context(|| all.failed(path))?;
             all.files.push((path, BufWriter::new(file)));
         }
@@ -244,7 +287,7 @@ impl<'a> WholeFiles<'a> {
             let persist = || -> io::Result<()> {
                 let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.as_file().sync_all()?;
-                file.persist(path)?;
+                file.persist(behind(path))?;
                 Ok(())
             };
             persist().with_context(|| self.failed(path))?;

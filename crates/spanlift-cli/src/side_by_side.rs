@@ -40,6 +40,7 @@ pub(crate) fn run<T: Real>(
         window_notes(args, explainer, first);
     }
     let methods = found.into_iter().map(|(explained, time)| Compared {
+        label: explained.explanation.method.label().to_owned(),
         seconds: time.as_secs_f64(),
         forward: explained.passes.forward,
         backward: explained.passes.backward,

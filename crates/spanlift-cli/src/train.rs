@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::Args as Group;
 
-use spanlift::checkpoint::{CheckpointError, ModelPart, Parts, Precision, Problem, Randomise};
+use spanlift::checkpoint::{CheckpointError, ModelPart, Parts, Problem, Randomise};
 use spanlift::{Explainer, Options};
 use spanlift_squad::Question;
 use spanlift_store::{Data, Selection};
+use spanlift_train::TrainError;
 use spanlift_train::plan::{Settings, TrainPlan};
 use spanlift_train::probe::{Probe, ProbePlan};
 use spanlift_train::run::{Begin, Event, Run, planned, timed};
 
-use crate::args::{AnsweringArgs, at_least_one, finite, reference};
+use crate::args::{AnsweringArgs, at_least_one, finite, reference_of_all};
 use crate::data;
 use crate::model::Model;
 use crate::output::{self, Outcome, count};
@@ -22,7 +23,7 @@ use crate::output::{self, Outcome, count};
 /// Fine-tune an encoder on a data set of questions and answers
 ///
 /// The folder holds the state of the run, what happened at each step (metrics.jsonl, loss.svg), and checkpoints that Hugging Face and `--model`
-/// read: `last`, and `best` by F1 on the dev questions. Killed at any moment, the same command goes on, to the same weights.
+/// read: `last`, and `best` by F1 on the dev questions. Killed at any moment, the same command goes on, to the same weights (on the same kind of CPU).
 #[derive(Debug, Group)]
 pub(crate) struct TrainArgs {
     /// What to begin from: a checkpoint folder or a model of the hub, with a question-answering head or without (a fresh one is
@@ -48,10 +49,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "X", default_value_t = 2.0, value_parser = positive, conflicts_with_all = ["steps", "minutes"])]
     pub(crate) epochs: f64,
     /// So many steps
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "minutes")]
+    #[arg(long, value_name = "N", value_parser = whole, conflicts_with = "minutes")]
     pub(crate) steps: Option<u64>,
     /// As many steps as fit into so many minutes, by the time of the first three
-    #[arg(long, value_name = "X", value_parser = positive)]
+    #[arg(long, value_name = "X", value_parser = minutes)]
     pub(crate) minutes: Option<f64>,
     /// Windows of a step
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
@@ -90,16 +91,16 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
     pub(crate) stride: usize,
     /// Steps after which the state is written
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole)]
     pub(crate) save_every: u64,
     /// Steps after which the dev questions are answered
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = whole)]
     pub(crate) evaluate_every: u64,
     /// Questions that are explained on the way, into DIR/probes: `spanlift study training DIR` shows how the attention forms
     #[arg(long, value_name = "FILE")]
     pub(crate) probe: Option<PathBuf>,
     /// Steps from one time that the probe questions are explained to the next; also before the first step and behind the last
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..), requires = "probe")]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = whole, requires = "probe")]
     pub(crate) every: u64,
     /// What the probe questions are compared with: mask, pad, unk, zero, mean, passage, question, or several averaged (mask+zero)
     #[arg(long, value_name = "NAME", default_value = "mask", requires = "probe")]
@@ -122,6 +123,20 @@ fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number above 0".to_owned())
 }
 
+/// Two years.
+const MOST_MINUTES: f64 = 1e6;
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let number = positive(text)?;
+    (number <= MOST_MINUTES)
+        .then_some(number)
+        .ok_or_else(|| format!("expected at most {MOST_MINUTES}"))
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    at_least_one(text).map(|n| n as u64)
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let number = finite(text)?;
     let inside = (0.0..1.0).contains(&number);
@@ -134,7 +149,7 @@ fn share(text: &str) -> Result<f64, String> {
 const SHOWN: usize = 50;
 
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
-    output::check_folder("--out", &args.out)?;
+    output::check_folder_to_be("--out", &args.out)?;
     let answering = AnsweringArgs {
         model: args.base.clone(),
         offline: args.offline,
@@ -145,13 +160,13 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         threads: args.threads,
     };
     answering.start_threads()?;
-    let (mut questions, bad_records) = data::questions(&args.data, false)?;
+    let (mut questions, bad_records) = data::questions("--data", &args.data, false)?;
     let of = questions.len();
     questions.truncate(args.limit.unwrap_or(usize::MAX));
     let learned = described(&args.data, &questions, of, bad_records);
     let (dev, dev_data) = match &args.dev {
         Some(file) => {
-            let (all, bad_records) = data::questions(file, false).context("--dev")?;
+            let (all, bad_records) = data::questions("--dev", file, false)?;
             let of = all.len();
             let selection = Selection {
                 limit: None,
@@ -166,7 +181,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     };
     let (probed, probe_data) = match &args.probe {
         Some(file) => {
-            let (all, bad_records) = data::questions(file, false).context("--probe")?;
+            let (all, bad_records) = data::questions("--probe", file, false)?;
             let data = described(file, &all, all.len(), bad_records);
             (all, Some(data))
         }
@@ -174,10 +189,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     };
     let explained = Options {
         answering: answering.options(),
-        reference: reference(&args.reference)?,
+        reference: reference_of_all(&args.reference)?,
         ..Options::default()
     };
-    let model = Model::find(&answering)?;
+    let model = Model::find_as("--base", &answering)?;
     let explainer = load(&model, args.seed)?;
     let info = explainer.model_info();
     ensure!(
@@ -187,15 +202,14 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         args.freeze_layers
     );
     let checkpoint = explainer.into_checkpoint();
-    let precision = if args.f16 {
-        Precision::F16
-    } else {
-        Precision::F32
-    };
+    let settings = args.settings();
     let files = model.files()?;
-    let files =
-        spanlift_train::files::for_answering(files, checkpoint.encoder.config.family, precision)
-            .context("--base")?;
+    let files = spanlift_train::files::for_answering(
+        files,
+        checkpoint.encoder.config.family,
+        settings.precision(),
+    )
+    .context("--base")?;
     let mut begin = Begin {
         plan: TrainPlan {
             format: TrainPlan::FORMAT.to_owned(),
@@ -210,7 +224,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
                 reference: explained.method().reference,
                 every: args.every,
             }),
-            settings: args.settings(),
+            settings,
         },
         checkpoint,
         files: &files,
@@ -221,11 +235,23 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
             questions: &probed,
             options: &explained,
         }),
-        precision,
     };
     begin.plan.settings.steps = steps(args, &begin)?;
-    let mut run = Run::open(&args.out, begin).context("--out")?;
-    if run.done() > 0 {
+    let mut run = Run::open(&args.out, begin).map_err(|error| {
+        let option = match &error {
+            TrainError::Encode { what, .. } if what.starts_with("dev") => "--dev",
+            TrainError::Encode { .. } | TrainError::NoQuestion => "--data",
+            _ => "--out",
+        };
+        anyhow::Error::new(error).context(option)
+    })?;
+    if run.done() == run.steps() {
+        output::note(&format!(
+            "`{}`: all {} are done",
+            args.out.display(),
+            count(usize::try_from(run.steps()).unwrap_or(usize::MAX), "step")
+        ));
+    } else if run.done() > 0 {
         output::note(&format!(
             "`{}`: going on after step {} of {}",
             args.out.display(),
@@ -263,11 +289,14 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     };
     let trained = run.go(u64::MAX, &mut watch);
     bar.finish_and_clear();
-    trained.with_context(|| {
-        format!(
-            "--out: `{}` (what is done is kept: the same command goes on)",
-            args.out.display()
-        )
+    trained.map_err(|error| {
+        let folder = args.out.display();
+        let context = match error {
+            // The same command would come to the same.
+            TrainError::NotFinite { .. } => format!("--out: `{folder}`"),
+            _ => format!("--out: `{folder}` (what is done is kept: the same command goes on)"),
+        };
+        anyhow::Error::new(error).context(context)
     })?;
     output::print(&closing(args, &run))?;
     Ok(Outcome::Done)
@@ -292,6 +321,7 @@ impl TrainArgs {
             freeze_layers: self.freeze_layers,
             save_every: self.save_every,
             evaluate_every: self.evaluate_every,
+            f16: self.f16,
         }
     }
 }
@@ -362,14 +392,14 @@ fn closing(args: &TrainArgs, run: &Run<'_>) -> String {
     let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
     let epochs = run.done() as f64 / run.epoch() as f64;
     let mut text = format!(
-        "{} steps, {epochs:.2} epochs of {} windows in {:.0} s; loss {loss:.3} over the last {}\n",
-        run.done(),
-        run.windows(),
+        "{}, {epochs:.2} epochs of {} in {:.0} s; loss {loss:.3} over the last {}\n",
+        count(usize::try_from(run.done()).unwrap_or(usize::MAX), "step"),
+        count(run.windows(), "window"),
         mark.seconds,
         count(losses.len(), "step"),
     );
     let folder = args.out.display();
-    if let Some((f1, step)) = mark.best {
+    if let Some((f1, step)) = mark.best.filter(|_| args.out.join("best").is_dir()) {
         text.push_str(&format!(
             "best F1 {f1:.2} on the dev questions, at step {step}: {folder}/best\n"
         ));

@@ -27,6 +27,9 @@ pub struct Comparison {
 /// What one method found, and what that cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
+    /// What the field calls the method: [`Method::label`](crate::Method::label).
+    #[serde(default)]
+    pub label: String,
     /// Seconds on the clock, the answer found already.
     pub seconds: f64,
     /// Passes forward through the network.

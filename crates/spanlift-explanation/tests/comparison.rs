@@ -12,6 +12,7 @@ fn two() -> Comparison {
         let mut explanation = cafe();
         explanation.method.name = name.to_owned();
         Compared {
+            label: String::new(),
             seconds,
             forward: 2,
             backward: 1,

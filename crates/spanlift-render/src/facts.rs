@@ -90,7 +90,7 @@ pub(crate) fn method(explanation: &Explanation) -> String {
     let settings = settings(explanation).map_or_else(String::new, |text| format!(", {text}"));
     format!(
         "{}, rule {}{settings}, reference {}{mean}, model {}",
-        label(&method.name, 40),
+        label(method.label(), 40),
         label(&method.rule, 40),
         label(&method.reference, 40),
         label(&explanation.model.name, 60)
@@ -135,7 +135,7 @@ pub(crate) fn sums(explanation: &Explanation) -> String {
         };
         format!(
             "not promised by {}{rule}: |error| / max(1, Σ|score|) ≤ {worst}, at {cut}; nothing is rescaled",
-            label(&method.name, 40)
+            label(method.label(), 40)
         )
     } else {
         format!(

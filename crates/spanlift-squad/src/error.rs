@@ -167,3 +167,8 @@ fn whereabouts(found: Option<usize>) -> String {
         None => "it is nowhere in the passage".to_owned(),
     }
 }
+
+/// What the parser says, without the names of Rust's types.
+pub(crate) fn plain(message: &str) -> String {
+    message.replace("expected usize", "expected a whole number from 0")
+}

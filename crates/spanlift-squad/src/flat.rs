@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::check::{Collector, Passage};
+use crate::error::plain;
 use crate::json::{Object, Text};
 use crate::loose::not_squad;
 use crate::{GoldAnswer, Question, SquadError};
@@ -178,7 +179,7 @@ fn record(text: &str, number: usize) -> Result<Record, SquadError> {
 
 fn refused(text: &str, number: usize, error: &serde_json::Error) -> SquadError {
     let column = error.column();
-    let message = error.to_string();
+    let message = plain(&error.to_string());
     let place = format!(" at line {} column {column}", error.line());
     let reason = message.strip_suffix(&place).unwrap_or(&message).to_owned();
     if error.classify() != Category::Data {

@@ -12,6 +12,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use crate::check::{Collector, Passage};
+use crate::error::plain;
 use crate::{GoldAnswer, Question, SquadError, loose};
 
 // Texts are borrowed from the file where there is no escape in them. Every list element costs the file more
@@ -185,7 +186,7 @@ impl Record<'_> {
 /// field and the id.
 fn refused(text: &str, error: &serde_json::Error) -> SquadError {
     let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
+    let message = plain(&error.to_string());
     if error.classify() != Category::Data {
         let place = format!(" at line {line} column {column}");
         let reason = message.strip_suffix(&place).unwrap_or(&message).to_owned();

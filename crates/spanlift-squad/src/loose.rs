@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::SquadError;
 use crate::check::{Collector, Passage};
+use crate::error::plain;
 use crate::json::{Object, Place, Record, Text, Version};
 
 #[derive(Deserialize)]
@@ -95,7 +96,7 @@ pub(crate) fn not_squad(
     inner: &str,
     error: &serde_json::Error,
 ) -> SquadError {
-    let reason = error.to_string();
+    let reason = plain(&error.to_string());
     // serde names a missing field in the message, and its parent in the path.
     let missing = reason
         .strip_prefix("missing field `")

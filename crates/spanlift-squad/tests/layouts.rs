@@ -124,7 +124,7 @@ fn a_bad_line_is_named_with_its_id_and_field() {
         (
             "[29, 24]",
             "[29, -4]",
-            "question `mill-1`: line 1: answers.answer_start[1]: not SQuAD: invalid value: integer `-4`, expected usize",
+            "question `mill-1`: line 1: answers.answer_start[1]: not SQuAD: invalid value: integer `-4`, expected a whole number from 0",
         ),
         (
             "[29, 24]",

@@ -362,7 +362,7 @@ fn fields_of_another_type_are_named_with_expected_and_got() {
     assert!(
         message.starts_with(
             "question `ferry-1`: data[1].paragraphs[0].qas[0].answers[0].answer_start: \
-             not SQuAD: invalid value: integer `-1`, expected usize"
+             not SQuAD: invalid value: integer `-1`, expected a whole number from 0"
         ),
         "{message}"
     );

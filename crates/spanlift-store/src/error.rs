@@ -41,6 +41,14 @@ pub enum StoreError {
         /// What differs: field, what the run has, what was asked for.
         differences: Vec<String>,
     },
+    /// The folder holds work of another kind.
+    #[error("`{}`: the folder holds {holds}; take another", path.display())]
+    OtherKind {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it holds.
+        holds: &'static str,
+    },
     /// A part is not what its run wrote.
     #[error("`{}` is damaged: {reason}; remove it, and the run's command makes it anew", path.display())]
     Damaged {

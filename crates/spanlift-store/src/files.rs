@@ -58,8 +58,34 @@ fn write_through(
     }
 }
 
-/// Removes what killed processes left half written.
-pub(crate) fn tidy(folder: &Path) -> Result<(), StoreError> {
+/// The file that says what a folder holds, and what that is.
+const KINDS: [(&str, &str); 3] = [
+    ("run.json", "a run of explanations"),
+    ("compare.json", "a comparison of methods"),
+    ("train.json", "a run of training"),
+];
+
+/// Refuses a folder that holds work of another kind than `own`'s, which is the name of the file that would say so.
+///
+/// # Errors
+///
+/// [`StoreError::OtherKind`].
+pub fn check_kind(folder: &Path, own: &str) -> Result<(), StoreError> {
+    for (name, holds) in KINDS {
+        let path = folder.join(name);
+        if name != own && path.exists() {
+            return Err(StoreError::OtherKind { path, holds });
+        }
+    }
+    Ok(())
+}
+
+/// Removes what killed processes left half written in a folder.
+///
+/// # Errors
+///
+/// [`StoreError::Io`] where the folder cannot be read, or a file not be removed.
+pub fn tidy(folder: &Path) -> Result<(), StoreError> {
     for name in names(folder)? {
         let hidden = name.to_string_lossy();
         if hidden.starts_with('.') && hidden.ends_with(UNDER_WAY) {
@@ -136,6 +162,21 @@ mod tests {
         write_whole(&path, b"whole").unwrap();
         write_through(&path, tidied).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_folder_of_another_kind_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (own, _) in KINDS {
+            check_kind(folder.path(), own).unwrap();
+        }
+        fs::write(folder.path().join("compare.json"), "").unwrap();
+        check_kind(folder.path(), "compare.json").unwrap();
+        for own in ["run.json", "train.json"] {
+            let error = check_kind(folder.path(), own).unwrap_err().to_string();
+            let says = "compare.json`: the folder holds a comparison of methods; take another";
+            assert!(error.ends_with(says), "{error}");
+        }
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl Run {
         &self,
     ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
         let rows = |chunk| {
-            let (rows, error) = match part::rows(&self.part(chunk), &self.plan, chunk) {
+            let rows = self
+                .check(chunk)
+                .and_then(|()| part::rows(&self.part(chunk), &self.plan, chunk));
+            let (rows, error) = match rows {
                 Ok(rows) => (rows, None),
                 Err(error) => (Vec::new(), Some(error)),
             };
@@ -84,6 +87,7 @@ impl Run {
             let path = self.part(chunk);
             let (known, info) = part::some(&path, &self.plan, chunk, &|name| name == "id")?;
             if let Some(at) = known.iter().position(|known| known.id == id) {
+                self.check(chunk)?;
                 let mut rows = part::rows(&path, &self.plan, chunk)?;
                 let record = rows.swap_remove(at);
                 return Ok(Found::Record(Box::new(FoundRecord { part: path, record })));

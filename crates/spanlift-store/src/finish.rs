@@ -76,12 +76,19 @@ pub struct Time {
 }
 
 impl Run {
-    /// Counts and hashes all parts, and notes it in `run.json`.
+    /// Counts and hashes all parts, and notes it in `run.json`; of a run that is finished already, checks them.
     ///
     /// # Errors
     ///
     /// Where a part is missing, damaged or of another run.
     pub fn finish(&mut self) -> Result<&Finished, StoreError> {
+        let done = self.finished.take().filter(|_| self.missing().is_empty());
+        if let Some(finished) = done {
+            let chunks = finished.parts.len();
+            self.finished = Some(finished.clone());
+            (0..chunks).try_for_each(|chunk| self.check(chunk))?;
+            return Ok(self.finished.insert(finished));
+        }
         let _lock = lock(&self.folder.join(LOCK))?;
         let missing = self.missing();
         if let Some(&first) = missing.first() {
@@ -143,6 +150,28 @@ impl Run {
         self.finished = Some(finished.clone());
         self.write()?;
         Ok(self.finished.insert(finished))
+    }
+}
+
+impl Run {
+    /// That a part's bytes are those that were hashed when the run was finished.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] where they are not.
+    pub(crate) fn check(&self, chunk: usize) -> Result<(), StoreError> {
+        let part = self.finished.as_ref().and_then(|all| all.parts.get(chunk));
+        let Some(part) = part else { return Ok(()) };
+        let path = self.part(chunk);
+        let bytes = fs::read(&path).map_err(failed("read", &path))?;
+        let got = hex(Sha256::new_with_prefix(&bytes));
+        if got == part.sha256 {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            path,
+            reason: format!("expected SHA-256 {} as in run.json, got {got}", part.sha256),
+        })
     }
 }
 

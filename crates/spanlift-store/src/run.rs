@@ -11,7 +11,7 @@ use spanlift::ops::Real;
 use spanlift_squad::Question;
 
 use crate::explain::Job;
-use crate::files::{failed, lock, make_folder, write_whole};
+use crate::files::{check_kind, failed, lock, make_folder, write_whole};
 use crate::finish::{Finished, Time, worse};
 use crate::part::{self, ChunkInfo, SkippedQuestion, WorstSum};
 use crate::{Cpu, Plan, Record, StoreError};
@@ -64,8 +64,10 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// Where the folder holds another run ([`StoreError::OtherRun`] says in what), or cannot be written to.
+    /// Where the folder holds another run ([`StoreError::OtherRun`] says in what) or something else ([`StoreError::OtherKind`]), or
+    /// cannot be written to.
     pub fn plan(folder: &Path, plan: Plan) -> Result<Self, StoreError> {
+        check_kind(folder, PLAN)?;
         make_folder(folder)?;
         let _lock = lock(&folder.join(LOCK))?;
         let path = folder.join(PLAN);
@@ -108,14 +110,16 @@ impl Run {
         let head: Head = serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;
         if head.format.as_deref() != Some(FORMAT) {
             return Err(not(format!(
-                "format: expected {FORMAT:?}, got {:?}",
+                "format: expected `{FORMAT}`, got {}",
                 head.format
+                    .map_or("none".to_owned(), |got| format!("`{got}`"))
             )));
         }
         if head.version != Some(VERSION.into()) {
             return Err(not(format!(
-                "version: expected {VERSION}, got {:?}",
+                "version: expected {VERSION}, got {}",
                 head.version
+                    .map_or("none".to_owned(), |got| got.to_string())
             )));
         }
         let file: RunFile = serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;

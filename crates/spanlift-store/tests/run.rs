@@ -298,15 +298,9 @@ fn what_is_no_run_is_refused() {
     };
     for (text, words) in [
         ("{".to_owned(), "EOF"),
-        (
-            "{}".to_owned(),
-            "format: expected \"spanlift.run\", got None",
-        ),
-        (with("/format", "x".into()), "got Some(\"x\")"),
-        (
-            with("/version", 2.into()),
-            "version: expected 1, got Some(2)",
-        ),
+        ("{}".to_owned(), "format: expected `spanlift.run`, got none"),
+        (with("/format", "x".into()), "got `x`"),
+        (with("/version", 2.into()), "version: expected 1, got 2"),
         (
             with("/plan/chunk_size", 0.into()),
             "chunk_size: expected 1 to 1024, got 0",
@@ -409,6 +403,47 @@ fn ids_are_found_and_unknown_ones_get_their_neighbours() {
 }
 
 /// Whatever is changed in a part, it is refused or its rows are there: nothing panics.
+/// Whatever byte of a part changes, it is no longer what was counted and hashed.
+#[test]
+fn a_finished_run_is_held_to_its_hashes() {
+    let (folder, mut run) = run(Keep::default(), 4, 1);
+    let home = folder.path().join("run");
+    run.finish().unwrap();
+    let told = fs::read(home.join("run.json")).unwrap();
+    let path = run.part(1);
+    let good = fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(good.len() / 40) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mut run = Run::open(&home).unwrap();
+        let read = run.records().unwrap().find_map(Result::err).unwrap();
+        let finished = run.finish().unwrap_err();
+        for error in [read, finished] {
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("chunk-00001.parquet` is damaged: expected SHA-256 "),
+                "{error}"
+            );
+        }
+        assert_eq!(fs::read(home.join("run.json")).unwrap(), told);
+    }
+    // Removed, it is made anew, and the run finished again.
+    fs::write(&path, &good).unwrap();
+    let mut run = Run::open(&home).unwrap();
+    assert!(run.records().unwrap().all(|record| record.is_ok()));
+    run.finish().unwrap();
+    assert_eq!(fs::read(home.join("run.json")).unwrap(), told);
+    fs::remove_file(&path).unwrap();
+    let missing = run.finish().unwrap_err();
+    assert!(
+        matches!(missing, StoreError::Unfinished { first: 1, .. }),
+        "{missing:?}"
+    );
+}
+
 #[test]
 fn damaged_parts_are_refused() {
     let (_folder, run) = run(Keep::default(), 4, 1);

@@ -23,6 +23,18 @@ pub enum StudyError {
         /// The folder.
         path: PathBuf,
     },
+    /// What lies with the probes of a training is not of it.
+    #[error("`{}` is no probe of this training: {field}: expected {expected}, got {got}", path.display())]
+    OtherProbe {
+        /// The run's folder.
+        path: PathBuf,
+        /// In what it differs.
+        field: &'static str,
+        /// What the training explains.
+        expected: String,
+        /// What this one does.
+        got: String,
+    },
     /// A training in which no question was explained.
     #[error("`{}` has no probe questions that are explained: `spanlift train --probe FILE` has some", path.display())]
     NoProbe {
@@ -151,7 +163,7 @@ pub enum StudyError {
         got: usize,
     },
     /// A number of clusters that these rows do not allow.
-    #[error("number of clusters: expected 2 to {most} for {rows} rows, got {got}")]
+    #[error("k, the number of clusters: expected 2 to {most} for {rows} rows, got {got}")]
     Clusters {
         /// The most.
         most: usize,

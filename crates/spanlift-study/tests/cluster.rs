@@ -115,6 +115,26 @@ fn a_cluster_that_is_none_says_so() {
 }
 
 #[test]
+fn a_handful_far_away_is_no_kind_of_row() {
+    let (mut rows, _) = planted(300, 10, 2, 5);
+    // Four rows nearly alike: better apart than any cluster of chance, and found again by every bootstrap that draws them.
+    let far = gaussian(4, 10, 7);
+    rows.extend(
+        far.into_iter()
+            .map(|row| row.into_iter().map(|x| 60.0 + x).collect()),
+    );
+    let options = Options {
+        k: Some(3),
+        ..options(Algorithm::KMeans, 1)
+    };
+    let found = cluster(&features(&rows), &options, &[]).unwrap();
+    let clusters: Vec<(usize, Verdict)> =
+        found.clusters.iter().map(|c| (c.size, c.verdict)).collect();
+    assert_eq!(clusters[2], (4, Verdict::Noise), "{clusters:?}");
+    assert_eq!(found.verdict, Verdict::Structure, "{clusters:?}");
+}
+
+#[test]
 fn chance_is_what_the_caller_gives() {
     let (rows, _) = planted(300, 10, 3, 1);
     let options = options(Algorithm::KMeans, 1);
@@ -199,7 +219,7 @@ fn what_cannot_be_clustered_is_refused() {
         };
         assert_eq!(
             message(&gaussian(20, 2, 1), options),
-            format!("number of clusters: expected 2 to 5 for 20 rows, got {k}")
+            format!("k, the number of clusters: expected 2 to 5 for 20 rows, got {k}")
         );
     }
     assert_eq!(

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use spanlift::attribute::Reference;
 use spanlift::attribute::rules::{GRADIENT, Preset, RESCALE};
 use spanlift::checkpoint::Source;
-use spanlift::methods::Method;
 use spanlift::methods::occlusion::Unit;
+use spanlift::methods::{Method, integrated};
 use spanlift::removal::Removal;
 use spanlift::{AnswerChoice, Explainer, Item, Options, Scored};
 use spanlift_explanation::{Part, words};
@@ -262,22 +262,66 @@ fn another_comparison_and_damaged_parts_are_refused() {
         reference: Reference::Zero,
         ..Options::default()
     };
-    let error =
-        Comparison::plan(folder.path(), plan(&explainer, &METHODS[..2], &other)).unwrap_err();
-    let StudyError::OtherComparison { differences, .. } = &error else {
-        panic!("{error}")
+    let refused = |methods: &[Scored]| {
+        let error = Comparison::plan(folder.path(), plan(&explainer, methods, &other)).unwrap_err();
+        let StudyError::OtherComparison { differences, .. } = error else {
+            panic!("{error}")
+        };
+        differences
     };
+    let differences = refused(&METHODS);
     let expected = r#"run.method.info.reference: it has "mask", asked for "zero""#;
     assert!(
         differences.iter().any(|difference| difference == expected),
         "{differences:?}"
     );
-    assert!(
-        differences
-            .iter()
-            .any(|difference| difference.starts_with("methods: it has ")),
-        "{differences:?}"
+    assert_eq!(
+        refused(&METHODS[..2]),
+        [
+            "methods: it has deeplift, gradient-x-input, occlusion, random, asked for deeplift, gradient-x-input"
+        ]
     );
+    // What holds something else is left as it is.
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    fs::write(elsewhere.path().join("run.json"), "").unwrap();
+    let error =
+        Comparison::plan(elsewhere.path(), plan(&explainer, &METHODS, &options)).unwrap_err();
+    assert!(
+        error.to_string().contains("holds a run of explanations"),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+
+    // What a method is told beside its rule makes another method of it.
+    let with = |method: Method| [scored(Method::Walk, RESCALE), scored(method, RESCALE)];
+    let path = |steps: usize| {
+        Method::IntegratedGradients(integrated::Path {
+            steps: integrated::Steps::Fixed(steps),
+            ..integrated::Path::default()
+        })
+    };
+    for (ours, theirs, field) in [
+        (path(50), path(5), "points"),
+        (
+            Method::Occlusion(Unit::Window(3)),
+            Method::Occlusion(Unit::Window(9)),
+            "tokens",
+        ),
+        (Method::Random(0), Method::Random(1), "seed"),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let planned = |method| plan(&explainer, &with(method), &options);
+        Comparison::plan(folder.path(), planned(ours)).unwrap();
+        Comparison::plan(folder.path(), planned(ours)).unwrap();
+        let error = Comparison::plan(folder.path(), planned(theirs)).unwrap_err();
+        let StudyError::OtherComparison { differences, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(
+            matches!(&differences[..], [one] if one.contains(field)),
+            "{differences:?}"
+        );
+    }
 
     let part = folder.path().join("parts/chunk-00000.parquet");
     let bytes = fs::read(&part).unwrap();

@@ -138,6 +138,45 @@ mod tests {
         assert!((run(true) - run(false)).abs() > 0.1);
     }
 
+    /// Of several pieces, the last not whole.
+    #[test]
+    fn threads_do_not_matter() {
+        let n = 3 * PIECE + 5;
+        let wave = |from: f64| -> Vec<f32> {
+            let number = |i: usize| (from + 1.3 * i as f64).sin() as f32;
+            (0..n).map(number).collect()
+        };
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let (mut x, mut m, mut v) = (wave(0.0), vec![0.0; n], vec![0.0; n]);
+                for t in 1..=2 {
+                    let gradient = wave(t as f64);
+                    let size = norm(std::slice::from_ref(&gradient));
+                    let moving = Moving {
+                        values: &mut x,
+                        gradient: &gradient,
+                        first: &mut m,
+                        second: &mut v,
+                        decays: true,
+                    };
+                    AdamW::default().step(t, 0.1, clip(size, 1.0), moving);
+                }
+                x.extend(m);
+                x.extend(v);
+                x.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            })
+        };
+        let one = run(1);
+        assert_ne!(
+            one[..n],
+            wave(0.0).into_iter().map(f32::to_bits).collect::<Vec<_>>()[..]
+        );
+        for threads in [2, 3, 7] {
+            assert!(run(threads) == one, "{threads}");
+        }
+    }
+
     #[test]
     fn gradients_are_clipped_to_a_norm() {
         let gradients = [vec![3.0_f32; 1], vec![0.0; PIECE + 3], vec![-4.0]];

@@ -12,8 +12,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// A question that no window holds.
-    #[error("question `{id}`: {source}")]
+    #[error("{what} `{id}`")]
     Encode {
+        /// Of what it is: a question that is learned, or a dev question.
+        what: &'static str,
         /// The question's id.
         id: String,
         /// What is wrong with it.
@@ -42,6 +44,12 @@ pub enum TrainError {
         /// Where the two differ.
         differences: Vec<String>,
     },
+    /// Another process trains in the same folder.
+    #[error("`{path}` is held: another process trains in this folder", path = path.display())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+    },
     /// The state of a run that cannot be used.
     #[error("`{path}`: {reason}", path = path.display())]
     State {
@@ -51,7 +59,7 @@ pub enum TrainError {
         reason: String,
     },
     /// A file that cannot be read or written.
-    #[error("`{path}` cannot be {action}: {source}", path = path.display())]
+    #[error("`{path}` cannot be {action}", path = path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -61,7 +69,7 @@ pub enum TrainError {
         source: io::Error,
     },
     /// A dev question that cannot be answered.
-    #[error("question `{id}`: {source}")]
+    #[error("dev question `{id}`")]
     Answer {
         /// The question's id.
         id: String,

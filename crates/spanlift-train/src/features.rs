@@ -42,6 +42,7 @@ pub fn features(
     let of = |question: &Question| {
         let made = one(question, vocabulary, cut);
         made.map_err(|source| TrainError::Encode {
+            what: "question",
             id: question.id.clone(),
             source,
         })

@@ -219,18 +219,22 @@ mod tests {
             "{without}"
         );
         assert!(without.contains("running mean") && !without.contains("F1"));
-        events.push(Event::Dev {
-            step: 50,
-            exact: 41.25,
-            f1: 52.5,
-            questions: 8,
-            best: true,
-        });
+        for (step, exact, f1) in [(25, 30.0, 31.0), (50, 41.25, 52.5)] {
+            events.push(Event::Dev {
+                step,
+                exact,
+                f1,
+                questions: 8,
+                best: true,
+            });
+        }
         let with = picture(&events);
         assert!(
             with.contains("F1 52.5") && with.contains("exact 41.2"),
             "{with}"
         );
-        assert!(with.matches("<polyline").count() >= without.matches("<polyline").count());
+        // A dot for each of the two numbers each time.
+        let dots = [&without, &with].map(|picture| picture.matches("<circle").count());
+        assert_eq!(dots, [0, 4]);
     }
 }

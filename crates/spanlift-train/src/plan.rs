@@ -1,6 +1,8 @@
-//! What a run of training is, before it begins: base, data, settings. The same plan gives the same weights to the bit.
+//! What a run of training is, before it begins: base, data, settings. The same plan gives the same weights to the bit, on the same
+//! kind of CPU.
 
 use serde::{Deserialize, Serialize};
+use spanlift::checkpoint::Precision;
 use spanlift::model::{Parameter, Site};
 use spanlift_explanation::ModelInfo;
 use spanlift_store::Data;
@@ -42,6 +44,9 @@ pub struct Settings {
     pub save_every: u64,
     /// Steps after which the dev questions are answered.
     pub evaluate_every: u64,
+    /// Checkpoints are written in half precision.
+    #[serde(default)]
+    pub f16: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +67,7 @@ impl Default for Settings {
             freeze_layers: 0,
             save_every: 200,
             evaluate_every: 1000,
+            f16: false,
         }
     }
 }
@@ -81,8 +87,19 @@ impl Settings {
     pub fn schedule(&self) -> Schedule {
         Schedule {
             peak: self.rate,
-            warm_up: (self.warm_up * self.steps as f64).round() as u64,
+            // The peak is reached, however few steps there are.
+            warm_up: ((self.warm_up * self.steps as f64).round() as u64).max(1),
             steps: self.steps,
+        }
+    }
+
+    /// How checkpoints are written.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        if self.f16 {
+            Precision::F16
+        } else {
+            Precision::F32
         }
     }
 

@@ -15,7 +15,7 @@ use spanlift::Explainer;
 use spanlift::Options;
 use spanlift::checkpoint::Checkpoint;
 use spanlift_squad::Question;
-use spanlift_store::{Asked, Data, Job, Keep, Plan, Run, Selection};
+use spanlift_store::{Asked, Data, Job, Keep, Plan, Run, Selection, StoreError};
 
 use crate::TrainError;
 
@@ -83,7 +83,8 @@ pub fn probes(folder: &Path) -> Result<Vec<(u64, PathBuf)>, TrainError> {
     Ok(found)
 }
 
-/// Explains the questions by the model as it is behind a step. What a run that was killed has done of it is not done again.
+/// Explains the questions by the model as it is behind a step. What a run that was killed has done of it is not done again; but where
+/// another kind of CPU has since made the step's weights anew, they differ in the last bits, and what is there is theirs no more.
 pub(crate) fn explain(
     folder: &Path,
     plan: &ProbePlan,
@@ -107,7 +108,17 @@ pub(crate) fn explain(
     let all = Selection::default();
     let run = Plan::new(plan.data.clone(), all, &explainer, hash, asked, CHUNK);
     let folder = folder.join(FOLDER).join(format!("{STEP}{step:07}"));
-    let mut run = Run::plan(&folder, run)?;
+    let mut run = match Run::plan(&folder, run.clone()) {
+        Err(StoreError::OtherRun { .. }) => {
+            fs::remove_dir_all(&folder).map_err(|source| TrainError::Io {
+                action: "removed",
+                path: folder.clone(),
+                source,
+            })?;
+            Run::plan(&folder, run)?
+        }
+        planned => planned?,
+    };
     let job = Job::new(&explainer, asked, false, rayon::current_num_threads())?;
     for chunk in run.missing() {
         run.chunk(chunk, probe.questions, &job, &|| ())?;

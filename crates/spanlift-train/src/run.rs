@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  DIR/train.json           the plan; another plan in the same folder is refused
+//!  DIR/train.lock           held by the process that trains here; another is refused
 //!  DIR/state.safetensors    weights, moments, steps done
 //!  DIR/metrics.jsonl        a line a step, and one each time the dev questions were answered
 //!  DIR/loss.svg             the same as a picture
@@ -9,7 +10,7 @@
 //!  DIR/last, DIR/best       checkpoints as Hugging Face reads them: config, tokenizer, model.safetensors
 //! ```
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,9 +19,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spanlift::Explainer;
 use spanlift::answer::AnswerOptions;
-use spanlift::checkpoint::{Checkpoint, Precision, safetensors};
+use spanlift::checkpoint::{Checkpoint, safetensors};
 use spanlift_squad::{Question, score};
-use spanlift_store::write_whole;
+use spanlift_store::{check_kind, tidy, write_whole};
 
 use crate::TrainError;
 use crate::features::{Cut, Feature, features};
@@ -32,9 +33,12 @@ use crate::state::{self, State};
 use crate::trainer::{Step, Trainer, names};
 
 const PLAN: &str = "train.json";
+const LOCK: &str = "train.lock";
 const METRICS: &str = "metrics.jsonl";
 const PICTURE: &str = "loss.svg";
 const WEIGHTS: &str = "model.safetensors";
+const LAST: &str = "last";
+const BEST: &str = "best";
 
 /// What happened, a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,8 +110,6 @@ pub struct Begin<'a> {
     pub answering: AnswerOptions,
     /// What is explained on the way, where the plan says when.
     pub probe: Option<Probe<'a>>,
-    /// How checkpoints are written.
-    pub precision: Precision,
 }
 
 /// A run of training.
@@ -121,6 +123,7 @@ pub struct Run<'a> {
     order: Order,
     /// Of the steps up to the state's, and since.
     events: Vec<Event>,
+    _lock: File,
 }
 
 /// The plan of a run that is in this folder, if there is one.
@@ -157,7 +160,10 @@ pub fn events(folder: &Path) -> Result<Vec<Event>, TrainError> {
     let of = |(at, line): (usize, &str)| {
         serde_json::from_str::<Event>(line).map_err(|error| TrainError::State {
             path: path.clone(),
-            reason: format!("line {}: {error}", at + 1),
+            reason: format!(
+                "line {}: {error} (without this file a run goes on, and tells nothing of the steps before)",
+                at + 1
+            ),
         })
     };
     text.lines().enumerate().map(of).collect()
@@ -181,6 +187,24 @@ pub fn windows(begin: &Begin<'_>) -> Result<Vec<Feature>, TrainError> {
         return Err(TrainError::NoQuestion);
     }
     Ok(features)
+}
+
+/// Each dev question has windows, so that none ends the run behind its first steps.
+fn check_dev(begin: &Begin<'_>) -> Result<(), TrainError> {
+    let vocabulary = &begin.checkpoint.vocabulary;
+    let positions = begin.checkpoint.encoder.config.positions;
+    let max_tokens = begin.answering.max_tokens.min(positions);
+    let check = |question: &Question| {
+        let encoded = vocabulary.encode(&question.question, &question.context);
+        let windows = encoded
+            .and_then(|encoded| encoded.windows(vocabulary, max_tokens, begin.answering.stride));
+        windows.map(|_| ()).map_err(|source| TrainError::Encode {
+            what: "dev question",
+            id: question.id.clone(),
+            source,
+        })
+    };
+    begin.dev.par_iter().map(check).collect()
 }
 
 /// Seconds that a step of a run takes, in the mean of so many that nothing comes of; the first is not counted.
@@ -209,12 +233,21 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// [`TrainError::OtherRun`] where it holds another, [`TrainError::NoQuestion`] where there is nothing to learn; and where the
-    /// folder cannot be used, or a question not be encoded.
+    /// [`TrainError::OtherRun`] where it holds another, [`TrainError::Busy`] where another process trains in it,
+    /// [`TrainError::NoQuestion`] where there is nothing to learn; and where the folder cannot be used, or a question, of the dev
+    /// questions too, not be encoded.
     pub fn open(folder: &Path, begin: Begin<'a>) -> Result<Self, TrainError> {
         let settings = &begin.plan.settings;
         let features = windows(&begin)?;
+        check_dev(&begin)?;
+        check_kind(folder, PLAN)?;
         fs::create_dir_all(folder).map_err(failed("made", folder))?;
+        let lock = lock(folder)?;
+        for folder in ["", LAST, BEST].map(|name| folder.join(name)) {
+            if folder.is_dir() {
+                tidy(&folder)?;
+            }
+        }
         let path = folder.join(PLAN);
         match planned(folder)? {
             Some(there) => {
@@ -239,6 +272,7 @@ impl<'a> Run<'a> {
             order,
             events: Vec::new(),
             begin,
+            _lock: lock,
         };
         run.events = events(folder)?;
         run.events
@@ -317,6 +351,10 @@ impl<'a> Run<'a> {
                 self.save()?;
             }
         }
+        // Somebody removed it.
+        if self.done() > 0 && !self.folder.join(LAST).join(WEIGHTS).exists() {
+            self.save()?;
+        }
         Ok(())
     }
 
@@ -380,7 +418,7 @@ impl<'a> Run<'a> {
         let best = mark.best.is_none_or(|(best, _)| f1 > best);
         if best {
             mark.best = Some((f1, step));
-            self.write("best")?;
+            self.write(BEST)?;
         }
         Ok(Event::Dev {
             step,
@@ -401,13 +439,16 @@ impl<'a> Run<'a> {
                 write_whole(&path, bytes)?;
             }
         }
-        let bytes = safetensors(self.trainer.checkpoint(), self.begin.precision);
+        let bytes = safetensors(
+            self.trainer.checkpoint(),
+            self.begin.plan.settings.precision(),
+        );
         Ok(write_whole(&folder.join(WEIGHTS), &bytes)?)
     }
 
     /// Writes the checkpoint, what happened, and last the state: killed between, the steps behind the state are done again.
     fn save(&self) -> Result<(), TrainError> {
-        self.write("last")?;
+        self.write(LAST)?;
         let path = self.folder.join(METRICS);
         let mut lines = Vec::new();
         for event in &self.events {
@@ -418,6 +459,21 @@ impl<'a> Run<'a> {
         self.trainer
             .state()
             .write(&state::file(&self.folder), &self.names)
+    }
+}
+
+/// The folder's lock, which goes with the process. Where a file system has none, nothing is locked.
+fn lock(folder: &Path) -> Result<File, TrainError> {
+    let path = folder.join(LOCK);
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false);
+    let file = options.open(&path).map_err(failed("written", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(TrainError::Busy { path }),
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
+            Err(failed("locked", &path)(error))
+        }
+        _ => Ok(file),
     }
 }
 

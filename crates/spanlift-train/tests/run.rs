@@ -12,7 +12,7 @@ use std::sync::Arc;
 use spanlift::Explainer;
 use spanlift::Options;
 use spanlift::answer::AnswerOptions;
-use spanlift::checkpoint::{self, Checkpoint, Precision, Source};
+use spanlift::checkpoint::{self, Checkpoint, Source};
 use spanlift::model::Site;
 use spanlift_explanation::ModelInfo;
 use spanlift_squad::{GoldAnswer, Question, score};
@@ -129,7 +129,6 @@ fn begin<'a>(
         dev,
         answering: AnswerOptions::default(),
         probe: None,
-        precision: Precision::F32,
     }
 }
 
@@ -213,13 +212,24 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
     for stop in [3, 7, 8, 13] {
         let mut run = open(folders[1].path());
         run.go(stop, &mut |_| ()).unwrap();
+        drop(run);
         // Two steps more whose state nobody wrote: as killed.
         let mut lost = open(folders[1].path());
         assert_eq!(lost.done(), stop);
         let state = folders[1].path().join("state.safetensors");
         let written = fs::read(&state).unwrap();
         lost.go(stop + 2, &mut |_| ()).unwrap();
+        drop(lost);
         fs::write(&state, written).unwrap();
+    }
+    // As if the steps that nobody wrote had been made on another kind of CPU, to other bits: what is behind them is of others.
+    let of = |step: usize| folders[1].path().join(format!("probes/step-{step:07}"));
+    fs::remove_dir_all(of(15)).unwrap();
+    fs::rename(of(0), of(15)).unwrap();
+    fs::create_dir(of(0)).unwrap();
+    for name in ["run.json", "parts/chunk-00000.parquet"] {
+        fs::create_dir_all(of(0).join("parts")).unwrap();
+        fs::copy(of(15).join(name), of(0).join(name)).unwrap();
     }
     let mut rest = open(folders[1].path());
     assert_eq!(rest.done(), 13);
@@ -262,9 +272,14 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
         picture.contains("F1 ") && picture.contains("</svg>"),
         "{picture}"
     );
-    // There is nothing left to do.
+    // There is nothing left to do but what somebody removed.
+    drop(whole);
+    let last = folders[0].path().join("last/model.safetensors");
+    let written = fs::read(&last).unwrap();
+    fs::remove_file(&last).unwrap();
     let mut again = open(folders[0].path());
     again.go(u64::MAX, &mut |_| panic!("a step more")).unwrap();
+    assert_eq!(fs::read(&last).unwrap(), written);
 }
 
 #[test]
@@ -323,6 +338,46 @@ fn what_is_frozen_stays() {
 }
 
 #[test]
+fn a_folder_is_one_process_s_and_what_a_killed_one_left_is_removed() {
+    let (questions, files) = (questions(), files());
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Run::open(folder.path(), begin(settings(3), &questions, &[], &files));
+    let mut run = open().unwrap();
+    let error = open().unwrap_err();
+    assert!(matches!(error, TrainError::Busy { .. }), "{error}");
+    run.go(2, &mut |_| ()).unwrap();
+    drop(run);
+    let half = [
+        ".state.safetensors.x1.tmp",
+        "last/.model.safetensors.x2.tmp",
+    ];
+    for name in half {
+        fs::write(folder.path().join(name), "half").unwrap();
+    }
+    let run = open().unwrap();
+    assert_eq!(run.done(), 2);
+    for name in half {
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+}
+
+/// Not behind the first steps, where another dev set would be another run.
+#[test]
+fn a_dev_question_that_has_no_window_is_refused_at_once() {
+    let (questions, files) = (questions(), files());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut begin = begin(settings(3), &questions, &questions[5..7], &files);
+    begin.answering.max_tokens = 6;
+    let error = Run::open(&path, begin).unwrap_err();
+    assert!(
+        matches!(&error, TrainError::Encode { what: "dev question", id, .. } if id == "1-1"),
+        "{error}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
 fn another_run_and_bad_numbers_are_refused() {
     let (questions, files) = (questions(), files());
     let folder = tempfile::tempdir().unwrap();
@@ -333,6 +388,17 @@ fn another_run_and_bad_numbers_are_refused() {
         panic!("{error}");
     };
     assert_eq!(*differences, ["settings.steps: it has 3, asked for 4"]);
+    let half = Settings {
+        f16: true,
+        ..settings(3)
+    };
+    let error = Run::open(folder.path(), begin(half, &questions, &[], &files)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("settings.f16: it has false, asked for true"),
+        "{error}"
+    );
     let none = Run::open(folder.path(), begin(settings(3), &[], &[], &files)).unwrap_err();
     assert!(matches!(none, TrainError::NoQuestion), "{none}");
 

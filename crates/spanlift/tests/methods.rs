@@ -250,11 +250,11 @@ fn auto_takes_as_many_points_as_the_bound_needs() {
         worst <= 1e-4 && few < more && more < integrated::LAST,
         "{few} {more}"
     );
-    // Every try is counted: n + 2 forward, 2n back, for n from the first to the last.
+    // The passes over input and reference, and every try: n + 2 forward, 2n back, for n from the first to the last.
     let tries = std::iter::successors(Some(integrated::FIRST), |n| Some(2 * n));
     let tries: Vec<usize> = tries.take_while(|&n| n <= more).collect();
     let want = Passes {
-        forward: tries.iter().map(|n| n + 2).sum(),
+        forward: 2 + tries.iter().map(|n| n + 2).sum::<usize>(),
         backward: tries.iter().map(|n| 2 * n).sum(),
     };
     assert_eq!(passes, want);

@@ -5,13 +5,18 @@
     reason = "helpers of tests are not seen as tests"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use common::{Sizes, random_encoder};
 use safetensors::SafeTensors;
 use spanlift::checkpoint::{self, ModelPart, Parts, Precision, Randomise, Source};
-use spanlift::model::{BottleneckSite, Encoder, LayerSite, Layout, Parameter, Side, Site};
+use spanlift::model::{
+    Activation, BottleneckSite, Encoder, Family, LayerSite, Layout, Parameter, Side, Site,
+};
 use spanlift::ops::{Matrix, Real};
 use spanlift::train::{Dropout, Gradients, forward};
 
@@ -192,6 +197,48 @@ fn sequences_and_passes_add_up() {
     }
     parts.clear();
     assert!(parts.values().iter().flatten().all(|g| *g == 0.0));
+}
+
+/// Large enough that every gradient is made in several tasks: of a map's rows, of its tokens, of a sum's columns.
+#[test]
+fn threads_do_not_matter_where_there_is_work_for_them() {
+    let sizes = Sizes {
+        family: Family::Bert,
+        layers: 2,
+        heads: 3,
+        hidden: 96,
+        feed_forward: 290,
+        vocabulary: 30,
+        positions: 160,
+        activation: Activation::Gelu,
+        spread: 1.0,
+    };
+    let encoder: Encoder<f32> = random_encoder(3, sizes);
+    let segments: Vec<Vec<u32>> = [150, 90, 60]
+        .into_iter()
+        .map(|s| (0..s).map(|i| u32::from(i > s / 3)).collect())
+        .collect();
+    let layout = Layout::new(segments.iter().map(Vec::as_slice));
+    let ids: Vec<u32> = (0..300).map(|i| (i * i * 5 + 3) % 30).collect();
+    let dropout = Dropout::new(0.1, 1, 2);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let trace = forward(&encoder, &layout, &ids, Some(&dropout));
+            let (_, m) = loss(&trace.logits);
+            let mut gradients = Gradients::of(&encoder, |_| true);
+            gradients.add(&encoder, &trace, &ids, &m, Some(&dropout));
+            gradients
+        })
+    };
+    let one = run(1);
+    assert!(one.values().iter().flatten().all(|g| g.is_finite()));
+    for threads in [2, 3, 7] {
+        let more = run(threads);
+        for ((a, b), parameter) in one.values().iter().zip(more.values()).zip(one.parameters()) {
+            assert!(a == b, "{threads}: {}", name(parameter));
+        }
+    }
 }
 
 #[test]

@@ -82,8 +82,8 @@ pub(crate) struct ClusteringArgs {
         default_value = "k-means"
     )]
     pub(crate) algorithm: Vec<AlgorithmArg>,
-    /// How many clusters (default: as many as have the best silhouette, of 2 to 12)
-    #[arg(long, value_name = "K", value_parser = crate::args::at_least_one)]
+    /// How many clusters, at most a quarter of the questions (default: as many as have the best silhouette, of 2 to 12)
+    #[arg(long, value_name = "K", value_parser = crate::args::at_least_two)]
     pub(crate) k: Option<usize>,
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use spanlift::attribute::Reference;
 use spanlift_store::Plan;
+use spanlift_study::bootstrap::Estimate;
 use spanlift_study::claims::{self, Claims};
 
 use super::args::{ClaimsArgs, ControlArgs, RunArgs};
@@ -120,8 +121,13 @@ pub(super) fn text(found: &Claims) -> String {
                 interval(f.mean),
                 f.outcome().name().to_owned(),
             ];
-            row.extend(f.spans.map(interval));
-            row.extend(f.weights.map(interval));
+            // A control may speak of fewer questions.
+            let with_n = |less: Estimate| match less.questions {
+                n if n == f.mean.questions => interval(less),
+                n => format!("{} (n = {n})", interval(less)),
+            };
+            row.extend(f.spans.map(with_n));
+            row.extend(f.weights.map(with_n));
             row
         });
         text.push_str(&grid(&heading, rows));

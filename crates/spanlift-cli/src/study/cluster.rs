@@ -176,6 +176,9 @@ fn text(study: &Study, clustered: &[Clustered<'_>], tables: &[Table]) -> String 
             learned.mean_error,
             learned.pca_error,
         );
+        if learned.error >= learned.pca_error {
+            text.push_str("it gives the maps back no better than principal components: what it learned says no more than they\n");
+        }
     }
     for of in clustered {
         let (representation, algorithm) = (of.of.representation.name(), of.found.algorithm.name());

@@ -1,6 +1,7 @@
 //! `spanlift study diff`: two runs over the same questions.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use spanlift_study::diff::{Change, Diff};
 use spanlift_study::{Study, Table};
@@ -41,8 +42,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
         )?;
     }
     output::print(&text(
-        &a,
-        &b,
+        [(&args.run.run, &a), (&args.other, &b)],
         &diff,
         &diff.scores(bootstrap),
         &shares,
@@ -52,14 +52,14 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
 }
 
 fn text(
-    a: &Study,
-    b: &Study,
+    runs: [(&Path, &Study); 2],
     diff: &Diff<'_>,
     scores: &[(&str, Change)],
     shares: &Table,
     questions: &Table,
 ) -> String {
-    let mut text = format!("a: {}b: {}\n", headline(a), headline(b));
+    let [a, b] = runs.map(|(folder, study)| format!("`{}`: {}", folder.display(), headline(study)));
+    let mut text = format!("a {a}b {b}\n");
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{} in common", count(diff.questions(), "question"));
     let per_cent = |n: usize| format!("{:.1} %", 100.0 * n as f64 / diff.questions() as f64);
@@ -117,15 +117,21 @@ fn most(shares: &Table) -> String {
 
 fn furthest(questions: &Table) -> String {
     let heading = ["id", "distance", "a", "b"].map(str::to_owned);
-    let rows = (0..questions.rows().min(MOST)).map(|row| {
-        let distance = questions.number("distance", row);
+    let distance = |row: usize| questions.number("distance", row);
+    if (0..questions.rows()).all(|row| distance(row).is_nan()) {
+        return "none can be told: a model of fewer than 3 layers has no thirds to be compared\n"
+            .to_owned();
+    }
+    let differing: Vec<usize> = (0..questions.rows())
+        .filter(|&row| distance(row) > 0.0)
+        .collect();
+    if differing.is_empty() {
+        return "none\n".to_owned();
+    }
+    let rows = differing.into_iter().take(MOST).map(|row| {
         vec![
             questions.text("id", row),
-            if distance.is_nan() {
-                "–".to_owned()
-            } else {
-                format!("{distance:.3}")
-            },
+            format!("{:.3}", distance(row)),
             answer(&questions.text("answer_a", row)),
             answer(&questions.text("answer_b", row)),
         ]

@@ -108,7 +108,7 @@ fn headline(study: &Study) -> String {
         count(study.profiles.len(), "question"),
         plan.data.name,
         plan.model.info.name,
-        method.name,
+        method.label(),
         method.rule,
         method.reference,
     )
@@ -163,6 +163,12 @@ fn grouping<'a>(
 ) -> anyhow::Result<&'a spanlift_study::groups::Grouping> {
     let found = groupings.iter().find(|grouping| grouping.name == name);
     let names: Vec<&str> = groupings.iter().map(|grouping| grouping.name).collect();
+    ensure!(
+        found.is_some() || name != "article",
+        "--by: no article has {} questions; take one of {}",
+        spanlift_study::groups::ARTICLE,
+        names.join(", ")
+    );
     ensure!(
         found.is_some(),
         "--by: expected one of {}, got `{name}`",

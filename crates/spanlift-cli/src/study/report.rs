@@ -16,7 +16,7 @@ use crate::output::{self, Outcome};
 const POINTS: usize = 5000;
 
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
-    output::check_targets(&[("--output", &args.output)], &[])?;
+    output::check_page("--output", &args.output)?;
     if let Some(folder) = &args.tables {
         output::check_folder("--tables", folder)?;
     }
@@ -53,8 +53,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
             &clustered,
             bootstrap,
         ));
-        failures.iter().for_each(|failure| output::warn(failure));
     }
+    failures.iter().for_each(|failure| output::warn(failure));
     match points(&study, args.run.drawing.seed) {
         Ok(points) => columns.extend(points),
         Err(error) => drop(cluster::unfit("plane", error)?),

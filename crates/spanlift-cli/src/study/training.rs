@@ -12,7 +12,7 @@ use crate::output::{self, Outcome, count};
 
 pub(crate) fn run(args: &TrainingArgs) -> anyhow::Result<Outcome> {
     if let Some(file) = &args.output {
-        output::check_targets(&[("--output", file)], &[])?;
+        output::check_page("--output", file)?;
     }
     if let Some(folder) = &args.tables {
         output::check_folder("--tables", folder)?;

@@ -222,9 +222,49 @@ fn what_cannot_be_compared_is_said() {
             &["--methods", "random", "--limit", "1", "--chunks", "0..2"],
             "--chunks: the comparison has 1 chunk, got 0..2",
         ),
+        (
+            &["--methods", "random", "--limit", "1", "--seed", "1"],
+            "methods.random.settings.seed: it has",
+        ),
+        (
+            &["--page", "page.txt"],
+            "--page: `page.txt`: expected a name in .html",
+        ),
         (&["--reference", "nothing"], "--reference: expected"),
         (&["--sanity", "2", "--randomise", "all"], "--randomise"),
     ] {
         desk.run(&args(more)).refused(&[words]);
     }
+    // The folder of a run is no comparison's, nor the other way round; neither is touched.
+    let run = |out: &str| {
+        desk.run(&[
+            "attribute",
+            "--data",
+            "squad.json",
+            "--limit",
+            "1",
+            "--out",
+            out,
+        ])
+    };
+    run("run").succeeded();
+    let plan = desk.read("run/run.json");
+    desk.run(&[
+        "compare",
+        "--data",
+        "squad.json",
+        "--limit",
+        "1",
+        "--out",
+        "run",
+    ])
+    .refused(&["run/run.json`: the folder holds a run of explanations"]);
+    assert_eq!(desk.read("run/run.json"), plan);
+    assert!(!desk.path("run/compare.json").exists());
+    run("compared").refused(&["compare.json`: the folder holds a comparison of methods"]);
+    assert!(!desk.path("compared/run.json").exists());
+    // What is refused leaves no folder.
+    desk.run(&["compare", "--data", "nowhere.json", "--out", "new"])
+        .refused(&["--data: `nowhere.json`"]);
+    assert!(!desk.path("new").exists());
 }

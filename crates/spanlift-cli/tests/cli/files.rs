@@ -137,6 +137,22 @@ fn a_written_file_has_the_permissions_of_any_new_file() {
     assert_eq!(mode("x.json"), mode("tower.txt"));
 }
 
+/// A link stays one, and what is no file is not replaced by one.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_devices_left_alone() {
+    let desk = Desk::new();
+    desk.write("real.json", "old");
+    std::os::unix::fs::symlink(desk.path("real.json"), desk.path("link.json")).unwrap();
+    desk.explain(&["-o", "link.json"]).succeeded();
+    assert!(desk.path("link.json").is_symlink());
+    desk.read_explanation("real.json");
+    let _socket = std::os::unix::net::UnixListener::bind(desk.path("socket.json")).unwrap();
+    desk.explain(&["-o", "socket.json"])
+        .refused(&["--output: `socket.json`: expected a file, or a name for a new one"]);
+    assert!(desk.path("socket.json").exists() && !desk.path("socket.json").is_file());
+}
+
 #[test]
 fn pictures_and_pages_are_written_and_a_saved_explanation_gives_the_same() {
     let desk = Desk::new();

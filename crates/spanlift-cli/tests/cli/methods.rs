@@ -31,11 +31,11 @@ fn every_method_explains_and_is_drawn() {
         let name = &found.method.name;
         assert_eq!(found.method.complete, name == "deeplift");
         assert!(
-            ran.stdout.contains(&format!("method     {name}")),
+            ran.stdout.contains(&format!("method     {method}")),
             "{}",
             ran.stdout
         );
-        let promised = !ran.stdout.contains(&format!("not promised by {name}"));
+        let promised = !ran.stdout.contains(&format!("not promised by {method}"));
         assert_eq!(promised, found.completeness.holds, "{}", ran.stdout);
         assert!(!ran.stderr.contains("WARNING"), "{}", ran.stderr);
         let again = desk.run(&["render", "x.json"]).succeeded();
@@ -101,6 +101,32 @@ fn every_rule_explains_and_says_what_it_promises() {
 }
 
 #[test]
+fn what_belongs_to_another_method_is_refused() {
+    let desk = Desk::new();
+    for (more, words) in [
+        (
+            &["--method", "random", "--steps", "3"][..],
+            "--steps: it is a setting of --method integrated-gradients, got --method random",
+        ),
+        (&["--nodes", "riemann"], "--nodes: it is a setting of"),
+        (
+            &["--method", "lrp", "--occlude", "token"],
+            "--occlude: it is a setting of --method occlusion, got --method lrp",
+        ),
+        (
+            &["--method", "occlusion", "--seed", "1"],
+            "--seed: it is a setting of --method random",
+        ),
+        (
+            &["--method", "lrp", "--reference", "zero"],
+            "--reference: --method lrp compares the input with nothing, got `zero`",
+        ),
+    ] {
+        desk.explain(more).refused(&[words]);
+    }
+}
+
+#[test]
 fn what_belongs_to_a_method_reaches_it() {
     let desk = Desk::new();
     let settings = |more: &[&str]| desk.explanation(more).method.settings;
@@ -127,13 +153,13 @@ fn a_comparison_has_a_column_for_every_method() {
     let names: Vec<&str> = found
         .methods
         .iter()
-        .map(|compared| compared.explanation.method.label())
+        .map(|compared| &*compared.label)
         .collect();
     assert_eq!(names, METHODS.map(|(name, _)| name));
     let cost = |i: usize| (found.methods[i].forward, found.methods[i].backward);
     assert_eq!(
         (cost(0), cost(1), cost(2), cost(3), cost(4)),
-        ((2, 1), (6, 5), (2, 1), (10, 16), (1, 1))
+        ((2, 1), (6, 5), (2, 1), (12, 16), (1, 1))
     );
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].contains(QUESTION));
@@ -160,7 +186,7 @@ fn a_comparison_has_a_column_for_every_method() {
     // Every number of DeepLIFT's column is that of its own run.
     let alone = desk.explanation(&[]);
     assert_eq!(found.methods[0].explanation.word_score, alone.word_score);
-    assert!(ran.stdout.contains("10+16") && ran.stdout.contains("2+1"));
+    assert!(ran.stdout.contains("12+16") && ran.stdout.contains("2+1"));
 }
 
 #[test]

@@ -245,6 +245,12 @@ fn two_runs_are_compared() {
         ])
         .succeeded();
     assert!(
+        ran.stdout.starts_with("a `a`: 9 questions of squad.json; ")
+            && ran.stdout.contains("\nb `b`: 4 questions of squad.json; "),
+        "{}",
+        ran.stdout
+    );
+    assert!(
         ran.stdout.contains("4 questions in common"),
         "{}",
         ran.stdout
@@ -283,6 +289,18 @@ fn what_cannot_be_studied_is_said() {
             &["study", "profile", "run", "--by", "mood"],
             "--by: expected one of all, ",
         ),
+        (
+            &["study", "cluster", "run", "--k", "1"],
+            "--k <K>': expected a whole number of at least 2",
+        ),
+        (
+            &["study", "profile", "run", "--by", "article"],
+            "--by: no article has 20 questions; take one of all, ",
+        ),
+        (
+            &["study", "report", "run", "-o", "report.txt"],
+            "--output: `report.txt`: expected a name in .html",
+        ),
         (&["study", "claims", "run"], "at least 3 layers, got 2"),
         (
             &["study", "claims", "run", "--random-weights", "nowhere"],
@@ -298,7 +316,7 @@ fn what_cannot_be_studied_is_said() {
         ),
         (
             &["study", "profile", "run", "--resamples", "0"],
-            "expected a whole number of at least 100",
+            "expected a whole number from 100 to 100000",
         ),
     ] {
         desk.run(args).refused(&[words]);

@@ -105,10 +105,18 @@ fn a_model_is_trained_measured_and_used() {
     // Nothing is left to do.
     let again = desk.run(&args(&more)).succeeded();
     assert!(
-        again.stderr.contains("going on after step 150 of 150"),
+        again.stderr.contains("`trained`: all 150 steps are done"),
         "{}",
         again.stderr
     );
+    desk.run(&["evaluate", "--data", "squad.json", "--model", "trained"])
+        .refused(&[
+            "`trained`: expected the folder of a checkpoint, got that of a training",
+            "`trained/last` and `trained/best`",
+        ]);
+    let half = [&more[..], &["--f16"]].concat();
+    desk.run(&args(&half))
+        .refused(&["settings.f16: it has false, asked for true"]);
 }
 
 #[test]
@@ -184,6 +192,23 @@ fn probe_questions_show_how_the_attention_forms() {
         "{}",
         profile.stdout
     );
+
+    // A run that lies there but is no probe of this training.
+    let stray = "trained/probes/step-0000022";
+    let run = [
+        "attribute",
+        "--data",
+        "squad.json",
+        "--model",
+        "model",
+        "--out",
+        stray,
+    ];
+    desk.run(&run).succeeded();
+    desk.run(&study).refused(&[
+        "step-0000022` is no probe of this training: reference: expected zero, got mask",
+    ]);
+    fs::remove_dir_all(desk.path(stray)).unwrap();
 
     // One that was killed while it explained is left out until it is done.
     fs::remove_dir_all(desk.path("trained/probes/step-0000025/parts")).unwrap();

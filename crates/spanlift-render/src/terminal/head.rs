@@ -30,7 +30,7 @@ pub(crate) fn head(page: &mut Page, explanation: &Explanation) {
     asked(page, explanation);
     let method = &explanation.method;
     let mut items = vec![
-        Item::plain(0, label(&method.name, 40)),
+        Item::plain(0, label(method.label(), 40)),
         Item::plain(2, format!("rule {}", label(&method.rule, 40))),
         Item::plain(2, format!("reference {}", reference(explanation))),
         Item::plain(2, format!("model {}", label(&explanation.model.name, 60))),

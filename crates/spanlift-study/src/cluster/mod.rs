@@ -4,7 +4,8 @@
 //! each clustering is measured three ways: silhouette (`silhouette`), what comes again (`stability`), and what the same finds where there is
 //! nothing (`chance`). It is [`Verdict::Structure`] only where its silhouette is above the 95th percentile of both kinds of chance and
 //! [four standard deviations](Silhouettes::bar) from their mean, *and* it is stable. Each of the clusters of a structure likewise, held against the best
-//! [cluster of chance that is as large](Chance::cluster_bar): of the clusters of nothing, one is always better than their mean. Of noise every cluster is noise.
+//! [cluster of chance that is as large](Chance::cluster_bar): of the clusters of nothing, one is always better than their mean. Of noise every cluster is noise, and so
+//! is one of fewer than five rows: neighbours of a row are no kind of rows.
 //!
 //! ```
 //! use spanlift_study::StudyError;
@@ -51,6 +52,9 @@ use silhouette::{mean, silhouettes};
 /// A Jaccard coefficient of 0.5 or less is a cluster dissolved, and from 0.6 on one that shows a pattern (Hennig 2007 and his `clusterboot`); two
 /// clusterings that share no more than their sizes have an adjusted Rand index near 0, so that 0.6 of it asks no less.
 pub const STABLE: f64 = 0.6;
+
+/// Rows of a cluster that may be structure, at least.
+const FEWEST: usize = 5;
 
 /// The most clusters that are tried.
 const MOST: usize = 12;
@@ -289,8 +293,10 @@ pub fn cluster(
                 bar,
                 stability: stable.clusters[place],
                 verdict: match whole {
-                    Verdict::Structure => Verdict::of(k, silhouette, bar, stable.clusters[place]),
-                    Verdict::Noise => Verdict::Noise,
+                    Verdict::Structure if rows.len() >= FEWEST => {
+                        Verdict::of(k, silhouette, bar, stable.clusters[place])
+                    }
+                    _ => Verdict::Noise,
                 },
                 medoids,
                 effects,

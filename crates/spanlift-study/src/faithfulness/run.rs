@@ -1,5 +1,6 @@
 //! A comparison in its folder: planned, and done chunk by chunk.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use spanlift::ops::Real;
 use spanlift::{Explainer, Item, Options, Scored};
 use spanlift_explanation::{Answer, Method};
 use spanlift_squad::{Question, QuestionKind, score};
-use spanlift_store::{Keep, Plan, differences, write_whole};
+use spanlift_store::{Keep, Plan, check_kind, differences, write_whole};
 
 use super::measure::measure;
 use super::rows::{self, Row, encode};
@@ -86,7 +87,17 @@ impl ComparisonPlan {
 
     /// Where two plans differ: fields with what each has. What decides nothing is passed over: names of files and the CPU.
     fn differences(&self, asked: &Self) -> Vec<String> {
-        let value = |plan: &Self| serde_json::to_value(plan).unwrap_or_default();
+        let names = [self, asked].map(Self::names);
+        if names[0] != names[1] {
+            let [own, asked] = names.map(|names| names.join(", "));
+            return vec![format!("methods: it has {own}, asked for {asked}")];
+        }
+        // By name, so that a field of one of them is found.
+        let value = |plan: &Self| {
+            let methods: BTreeMap<String, &Method> =
+                plan.names().into_iter().zip(&plan.methods).collect();
+            serde_json::json!({"run": plan.run, "methods": methods})
+        };
         let mut found = differences(&value(self), &value(asked));
         let nothing = [
             "run.cpu",
@@ -105,7 +116,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// [`StudyError::OtherComparison`] where it holds another, or where it cannot be written to.
+    /// [`StudyError::OtherComparison`] where it holds another, or where it holds something else or cannot be written to.
     pub fn plan(folder: &Path, plan: ComparisonPlan) -> Result<Self, StudyError> {
         let path = folder.join(PLAN);
         let failed = |action, path: &Path| {
@@ -116,6 +127,7 @@ impl Comparison {
                 source,
             }
         };
+        check_kind(folder, PLAN)?;
         let parts = folder.join(PARTS);
         fs::create_dir_all(&parts).map_err(failed("made", &parts))?;
         let comparison = Self {

@@ -230,7 +230,8 @@ impl<'a> Summary<'a> {
     }
 
     /// The table `pairs`: methods against each other, each question against itself. `p` is that of a two-sided test by
-    /// flipping the signs of whole passages' differences (10,000 draws); `adjusted_p` is adjusted for the number of pairs of methods (Holm), within a metric.
+    /// flipping the signs of whole passages' differences (10,000 draws); `adjusted_p` is adjusted for the number of pairs of methods (Holm), within a metric,
+    /// a way of removal and a share.
     #[must_use]
     pub fn pairs(&self, bootstrap: Bootstrap) -> Table {
         let mut pairs: Vec<(usize, usize)> = Vec::new();

@@ -7,7 +7,7 @@ mod page;
 
 use std::path::Path;
 
-use spanlift_store::Run;
+use spanlift_store::{Data, Run};
 use spanlift_train::plan::TrainPlan;
 use spanlift_train::probe::probes;
 use spanlift_train::run::{Event, events, planned};
@@ -55,8 +55,8 @@ impl Training {
     ///
     /// # Errors
     ///
-    /// [`StudyError::NotATraining`] where it is none, [`StudyError::NoProbe`] where no question was explained in it; and where a file is damaged or cannot be
-    /// read.
+    /// [`StudyError::NotATraining`] where it is none, [`StudyError::NoProbe`] where no question was explained in it,
+    /// [`StudyError::OtherProbe`] where some that were are not the training's; and where a file is damaged or cannot be read.
     pub fn read(folder: &Path, maps: usize) -> Result<Self, StudyError> {
         let plan = planned(folder)?.ok_or_else(|| StudyError::NotATraining {
             path: folder.to_owned(),
@@ -75,6 +75,29 @@ impl Training {
                     continue;
                 }
             };
+            if let Some(probe) = &training.plan.probe {
+                let plan = run.plan_of();
+                let of = |data: &Data| {
+                    format!("{} questions of SHA-256 {}", data.questions, data.sha256)
+                };
+                for (field, expected, got) in [
+                    ("questions", of(&probe.data), of(&plan.data)),
+                    (
+                        "reference",
+                        probe.reference.clone(),
+                        plan.method.info.reference.clone(),
+                    ),
+                ] {
+                    if expected != got {
+                        return Err(StudyError::OtherProbe {
+                            path,
+                            field,
+                            expected,
+                            got,
+                        });
+                    }
+                }
+            }
             let mut found = Vec::new();
             let study = Study::read(&run, None, |record| {
                 if found.len() < maps {

@@ -22,7 +22,7 @@ pub(super) fn assemble<T: Real>(
     encoding: &Encoding,
     choice: Choice,
     attribution: &Attribution<T>,
-    settings: BTreeMap<String, String>,
+    chosen: BTreeMap<String, String>,
     options: &Options,
 ) -> Explanation {
     let config = &checkpoint.encoder.config;
@@ -57,15 +57,14 @@ pub(super) fn assemble<T: Real>(
             .collect()
     };
     let worst = sums.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+    let mut method = options.method();
+    method.settings.extend(chosen);
     let span = choice.target.span();
     Explanation {
         format: FORMAT.to_owned(),
         version: VERSION,
         model: model_info(config),
-        method: Method {
-            settings,
-            ..options.method()
-        },
+        method,
         question: item.question.to_owned(),
         passage: item.passage.to_owned(),
         window: encoding.window.clone(),
@@ -144,7 +143,7 @@ impl Options {
             reference: reference.into_owned(),
             references,
             rules: method.rules(preset),
-            settings: BTreeMap::new(),
+            settings: method.settings(preset),
             complete: method.complete(preset),
             scope: method.scope(),
         }

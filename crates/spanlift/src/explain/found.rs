@@ -36,7 +36,7 @@ impl<T: Real> Explainer<T> {
             let found = found.into_iter().map(|attribution| Found {
                 attribution,
                 passes,
-                settings: [("against".to_owned(), "zero".to_owned())].into(),
+                chosen: [].into(),
             });
             return found.collect();
         }
@@ -50,7 +50,7 @@ impl<T: Real> Explainer<T> {
             let found = found.into_iter().map(|attribution| Found {
                 attribution,
                 passes,
-                settings: [].into(),
+                chosen: [].into(),
             });
             return found.collect();
         }

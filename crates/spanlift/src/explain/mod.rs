@@ -282,7 +282,7 @@ impl<T: Real> Explainer<T> {
         let config = &self.checkpoint.encoder.config;
         // A layer's H-wide fields (queries, keys and values count three), its F-wide one, and the shifted scores.
         let row = 9 * config.hidden + config.feed_forward + config.heads * s;
-        let numbers = if options.lean {
+        let numbers = if is_lean(options) {
             row + config.layers * config.hidden
         } else {
             config.layers * row
@@ -385,7 +385,7 @@ impl<T: Real> Explainer<T> {
             let Found {
                 mut attribution,
                 passes,
-                settings,
+                chosen,
             } = found;
             if !attribution.is_finite() {
                 let (what, precision) = ("scores", T::NAME);
@@ -415,7 +415,7 @@ impl<T: Real> Explainer<T> {
                 &encoding,
                 choice,
                 &attribution,
-                settings,
+                chosen,
                 options,
             );
             placed.push((
@@ -437,8 +437,7 @@ impl<T: Real> Explainer<T> {
 
     fn forward(&self, layout: &Layout, words: Matrix<T>, options: &Options) -> Trace<T> {
         let encoder = &self.checkpoint.encoder;
-        let walked = options.method == Method::Walk && options.preset.against == Against::Reference;
-        if options.lean && !options.attention && walked {
+        if is_lean(options) {
             forward_lean(encoder, layout, words)
         } else {
             forward(encoder, layout, words)
@@ -508,6 +507,12 @@ impl<T: Real> Explainer<T> {
     }
 }
 
+/// Whether of each layer its input alone is kept: where a walk alone needs the rest.
+fn is_lean(options: &Options) -> bool {
+    let walked = options.method == Method::Walk && options.preset.against == Against::Reference;
+    options.lean && !options.attention && walked
+}
+
 /// The attention probabilities of sequence `b`; (L, A).
 fn attention_of<T: Real>(trace: &Trace<T>, b: usize, heads: usize) -> Vec<Vec<Matrix<T>>> {
     let layers = trace.layers.iter();
@@ -530,4 +535,40 @@ fn stack<'a, T: Real>(parts: impl Iterator<Item = &'a Matrix<T>>, cols: usize) -
         rows += part.rows();
     }
     Matrix::from_vec(rows, cols, data)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests panic to fail")]
+mod tests {
+    use super::*;
+    use crate::attribute::rules::LRP;
+    use crate::checkpoint::Source;
+    use crate::methods::integrated::Path;
+
+    #[test]
+    fn what_is_not_lean_is_not_counted_as_lean() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/four-layers");
+        let explainer: Explainer<f32> = Explainer::load(Source::Folder(folder.as_ref())).unwrap();
+        let bytes =
+            |lean: bool, options: Options| explainer.trace_bytes(100, &Options { lean, ..options });
+        let of = |options: Options| [false, true].map(|lean| bytes(lean, options.clone()));
+        let [all, lean] = of(Options::default());
+        assert!(2 * lean < all, "{lean} {all}");
+        for whole in [
+            Options {
+                attention: true,
+                ..Options::default()
+            },
+            Options {
+                preset: LRP,
+                ..Options::default()
+            },
+            Options {
+                method: Method::IntegratedGradients(Path::default()),
+                ..Options::default()
+            },
+        ] {
+            assert_eq!(of(whole.clone()), [all, all], "{whole:?}");
+        }
+    }
 }

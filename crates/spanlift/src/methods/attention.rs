@@ -69,7 +69,7 @@ pub(crate) fn scores<T: Real>(
             forward: 1,
             backward: 0,
         },
-        settings: [].into(),
+        chosen: [].into(),
     }
 }
 

@@ -11,7 +11,6 @@
 //! Cost: n + 2 forward passes for n nodes (a few more where the activations of all do not fit), and two walks a node, one for each
 //! half of Δ_k h.
 
-use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use super::{Found, Passes, Sequence, setting};
@@ -117,7 +116,11 @@ fn gauss_legendre(n: usize, k: usize) -> (f64, f64) {
 
 /// Scores of the words and of every cut: the mean over the references. `points` of the path, ends included, fit in memory at a time.
 pub(crate) fn scores<T: Real>(sequence: &Sequence<'_, T>, path: Path, points: usize) -> Found<T> {
-    let mut passes = Passes::default();
+    // Those that found the target's value on the input and on each reference.
+    let mut passes = Passes {
+        forward: 1 + sequence.references.len(),
+        backward: 0,
+    };
     let (mut n, bound) = match path.steps {
         Steps::Fixed(n) => (n.max(1), None),
         Steps::Auto { bound } => (FIRST, Some(bound)),
@@ -134,14 +137,10 @@ pub(crate) fn scores<T: Real>(sequence: &Sequence<'_, T>, path: Path, points: us
         }
         n *= 2;
     };
-    let mut settings = BTreeMap::from([setting("points", n)]);
-    if let Some(bound) = bound {
-        settings.extend([setting("auto-bound", format!("{bound:e}"))]);
-    }
     Found {
         attribution,
         passes,
-        settings,
+        chosen: bound.map(|_| setting("points", n)).into_iter().collect(),
     }
 }
 
@@ -343,11 +342,12 @@ mod tests {
                 (numbers, found.passes)
             };
             let (want, passes) = all(1000);
-            assert_eq!((passes.forward, passes.backward), (n + 2, 2 * n));
+            // The passes over input and reference are counted, though not made here.
+            assert_eq!((passes.forward, passes.backward), (n + 4, 2 * n));
             assert!(want.iter().any(|x| x.abs() > 0.1));
             for points in 1..n + 2 {
                 let (got, passes) = all(points);
-                assert!(passes.forward > n + 2 && passes.backward == 2 * n);
+                assert!(passes.forward > n + 4 && passes.backward == 2 * n);
                 for (got, want) in got.iter().zip(&want) {
                     assert!((got - want).abs() < 1e-12, "{n} {points}: {got} {want}");
                 }

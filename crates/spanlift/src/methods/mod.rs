@@ -28,7 +28,7 @@ use crate::model::Encoder;
 use crate::ops::contribution::Contribution;
 use crate::ops::{Matrix, Real};
 use attention::Flow;
-use integrated::Path;
+use integrated::{Path, Steps};
 use occlusion::Unit;
 
 /// How the scores are made.
@@ -62,8 +62,8 @@ pub struct Passes {
 pub(crate) struct Found<T> {
     pub(crate) attribution: Attribution<T>,
     pub(crate) passes: Passes,
-    /// What the method chose by itself, as [`Method::settings`].
-    pub(crate) settings: BTreeMap<String, String>,
+    /// What the method chose by itself; it stands beside [`Method::settings`].
+    pub(crate) chosen: BTreeMap<String, String>,
 }
 
 /// One encoded question, as the methods see it.
@@ -107,6 +107,27 @@ impl Method {
             Self::Attention(Flow::Rollout) => "half-residual",
             Self::Random(_) => "uniform",
         }
+    }
+
+    /// What it was told beside that.
+    pub(crate) fn settings(self, preset: Preset) -> BTreeMap<String, String> {
+        let settings = match self {
+            Self::Walk if preset.against == Against::Zero => vec![setting("against", "zero")],
+            Self::Walk | Self::Attention(_) => Vec::new(),
+            Self::IntegratedGradients(path) => match path.steps {
+                Steps::Fixed(n) => vec![setting("points", n)],
+                Steps::Auto { bound } => vec![setting("auto-bound", format!("{bound:e}"))],
+            },
+            Self::Occlusion(unit) => {
+                let unit_is = setting("unit", unit.name());
+                match unit {
+                    Unit::Window(size) => vec![unit_is, setting("tokens", size)],
+                    Unit::Token | Unit::Word => vec![unit_is],
+                }
+            }
+            Self::Random(seed) => vec![setting("seed", seed)],
+        };
+        settings.into_iter().collect()
     }
 
     /// The rule of each operation, where it walks through them.

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::{Found, Passes, Sequence, setting};
+use super::{Found, Passes, Sequence};
 use crate::attribute::Target;
 use crate::model::{Encoder, Layout, logits};
 use crate::ops::{Matrix, Real};
@@ -97,17 +97,13 @@ pub(crate) fn scores<T: Real>(sequence: &Sequence<'_, T>, unit: Unit) -> Found<T
     scores
         .iter_mut()
         .for_each(|score| *score /= references as f64);
-    let mut settings = vec![setting("unit", unit.name())];
-    if let Unit::Window(size) = unit {
-        settings.push(setting("tokens", size));
-    }
     Found {
         attribution: sequence.of_words(scores, sequence.reference_value()),
         passes: Passes {
             forward,
             backward: 0,
         },
-        settings: settings.into_iter().collect(),
+        chosen: [].into(),
     }
 }
 

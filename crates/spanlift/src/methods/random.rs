@@ -5,7 +5,7 @@
 
 use rand::RngExt;
 
-use super::{Found, Passes, Sequence, setting};
+use super::{Found, Passes, Sequence};
 use crate::lot;
 use crate::ops::Real;
 
@@ -20,6 +20,6 @@ pub(crate) fn scores<T: Real>(sequence: &Sequence<'_, T>, seed: u64) -> Found<T>
             forward: 1,
             backward: 0,
         },
-        settings: [setting("seed", seed)].into(),
+        chosen: [].into(),
     }
 }
