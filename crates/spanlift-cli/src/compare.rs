@@ -98,6 +98,8 @@ impl CompareArgs {
         if self.methods.is_empty() {
             return Ok(self.settings.all(options));
         }
+        let asked: Vec<_> = self.methods.iter().map(|method| method.method()).collect();
+        self.settings.check(&asked, "--methods without it")?;
         let of = |method: &RuledArg| method.scored(&self.settings, options);
         let methods: Vec<Scored> = self.methods.iter().map(of).collect();
         let named = |scored: &Scored| scored.options(options).method();

@@ -109,6 +109,34 @@ fn unit(text: &str) -> Result<Unit, String> {
 }
 
 impl SettingArgs {
+    /// Refuses a setting that none of these methods has; `typed` is how they were asked for.
+    pub(crate) fn check(&self, methods: &[MethodArg], typed: &str) -> anyhow::Result<()> {
+        let steps = self.steps != Path::default().steps;
+        let nodes = self.nodes != NodesArg::GaussLegendre;
+        let occlude = self.occlude != Unit::Word;
+        for (option, own, name, set) in [
+            (
+                "--steps",
+                MethodArg::IntegratedGradients,
+                "integrated-gradients",
+                steps,
+            ),
+            (
+                "--nodes",
+                MethodArg::IntegratedGradients,
+                "integrated-gradients",
+                nodes,
+            ),
+            ("--occlude", MethodArg::Occlusion, "occlusion", occlude),
+        ] {
+            ensure!(
+                !set || methods.contains(&own),
+                "{option}: it is a setting of {name}, got {typed}"
+            );
+        }
+        Ok(())
+    }
+
     /// What a method is; rules and references are DeepLIFT's.
     pub(crate) fn of(&self, method: MethodArg, options: &Options) -> Scored {
         let (scores, preset) = self.rules(method, options.preset);
@@ -158,6 +186,11 @@ pub(crate) struct RuledArg {
 }
 
 impl RuledArg {
+    /// The method alone.
+    pub(crate) fn method(self) -> MethodArg {
+        self.method
+    }
+
     /// What it is.
     pub(crate) fn scored(self, settings: &SettingArgs, options: &Options) -> Scored {
         let preset = self.rule.map_or(options.preset, RuleArg::preset);
@@ -212,40 +245,13 @@ pub(crate) fn check(args: &ExplainArgs) -> anyhow::Result<()> {
             "--rule: it is a rule of --method deeplift or deep-shap, got `{name}`"
         );
     }
-    let own = |option: &str, is: &str, its: bool, typed: bool| {
-        ensure!(
-            its || !typed,
-            "{option}: it is a setting of {is}, got --method {name}"
-        );
-        Ok(())
-    };
-    let settings = &args.method.settings;
-    let integrated = method == MethodArg::IntegratedGradients;
-    let path = Path::default();
-    own(
-        "--steps",
-        "--method integrated-gradients",
-        integrated,
-        settings.steps != path.steps,
-    )?;
-    own(
-        "--nodes",
-        "--method integrated-gradients",
-        integrated,
-        settings.nodes != NodesArg::GaussLegendre,
-    )?;
-    own(
-        "--occlude",
-        "--method occlusion",
-        method == MethodArg::Occlusion,
-        settings.occlude != Unit::Word,
-    )?;
-    own(
-        "--seed",
-        "--method random",
-        method == MethodArg::Random,
-        settings.seed != 0,
-    )?;
+    args.method
+        .settings
+        .check(&[method], &format!("--method {name}"))?;
+    ensure!(
+        method == MethodArg::Random || args.method.settings.seed == 0,
+        "--seed: it is a setting of random, got --method {name}"
+    );
     ensure!(
         scores.compares(rules) || args.reference == "mask",
         "--reference: --method {name} compares the input with nothing, got `{}`",

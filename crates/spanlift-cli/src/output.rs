@@ -157,6 +157,7 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
     let mut seen = Vec::new();
     for (option, path) in targets {
         let name = path.display();
+        let target = behind(path);
         ensure!(
             !path.is_dir(),
             "{option}: `{name}`: expected a file, got a folder"
@@ -166,7 +167,7 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
             path.is_file() || !path.exists(),
             "{option}: `{name}`: expected a file, or a name for a new one"
         );
-        let folder = folder(path);
+        let folder = folder(&target);
         ensure!(
             folder.is_dir(),
             "{option}: `{name}` cannot be written: there is no folder `{}`",
@@ -174,7 +175,10 @@ pub(crate) fn check_targets(targets: &[(&str, &Path)], inputs: &[&Path]) -> anyh
         );
         NamedTempFile::new_in(folder)
             .with_context(|| format!("{option}: `{name}` cannot be written"))?;
-        let place = (folder.canonicalize()?, path.file_name());
+        let place = (
+            folder.canonicalize()?,
+            target.file_name().map(ToOwned::to_owned),
+        );
         ensure!(
             !seen.contains(&place),
             "{option}: `{name}`: expected a file of its own, but it is asked for twice"
@@ -257,9 +261,15 @@ pub(crate) struct WholeFiles<'a> {
     files: Vec<(&'a Path, BufWriter<NamedTempFile>)>,
 }
 
-/// What a link leads to, so that the link stays.
+/// What a link leads to, be it there or not, so that the link stays.
 fn behind(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match path.read_link() {
+        Ok(to) => folder(path).join(to),
+        Err(_) => path.to_owned(),
+    }
 }
 
 impl<'a> WholeFiles<'a> {

@@ -237,14 +237,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         }),
     };
     begin.plan.settings.steps = steps(args, &begin)?;
-    let mut run = Run::open(&args.out, begin).map_err(|error| {
-        let option = match &error {
-            TrainError::Encode { what, .. } if what.starts_with("dev") => "--dev",
-            TrainError::Encode { .. } | TrainError::NoQuestion => "--data",
-            _ => "--out",
-        };
-        anyhow::Error::new(error).context(option)
-    })?;
+    let mut run = Run::open(&args.out, begin).map_err(named)?;
     if run.done() == run.steps() {
         output::note(&format!(
             "`{}`: all {} are done",
@@ -357,20 +350,31 @@ fn load(model: &Model, seed: u64) -> anyhow::Result<Explainer<f32>> {
     model.load_with(Some(&Randomise { parts, seed }))
 }
 
+/// With the option that it is of.
+fn named(error: TrainError) -> anyhow::Error {
+    let option = match &error {
+        TrainError::Encode { what, .. } if what.starts_with("dev") => "--dev",
+        TrainError::Encode { what, .. } if what.starts_with("probe") => "--probe",
+        TrainError::Encode { .. } | TrainError::NoQuestion => "--data",
+        _ => "--out",
+    };
+    anyhow::Error::new(error).context(option)
+}
+
 /// How many steps were asked for. A run that is there keeps the number that its first minutes gave.
 fn steps(args: &TrainArgs, begin: &Begin<'_>) -> anyhow::Result<u64> {
     if let Some(steps) = args.steps {
         return Ok(steps);
     }
     let Some(minutes) = args.minutes else {
-        let windows = spanlift_train::run::windows(begin)?;
+        let windows = spanlift_train::run::windows(begin).map_err(named)?;
         let steps = args.epochs * windows.len() as f64 / args.batch as f64;
         return Ok((steps.ceil() as u64).max(1));
     };
     if let Some(there) = planned(&args.out).context("--out")? {
         return Ok(there.settings.steps);
     }
-    let seconds = timed(begin, 3)?;
+    let seconds = timed(begin, 3).map_err(named)?;
     if !seconds.is_finite() || seconds <= 0.0 {
         bail!("--minutes: expected a step to take some time, got {seconds} s");
     }

@@ -76,7 +76,7 @@ impl Run {
             .collect();
         for chunk in there {
             let wanted = |name: &str| COLUMNS.contains(&name);
-            let (records, info) = part::some(&self.part(chunk), &self.plan, chunk, &wanted)?;
+            let (records, info) = part::some(&self.checked(chunk)?, &self.plan, chunk, &wanted)?;
             for record in records {
                 if let Some(question) = asked.get(record.id.as_str()) {
                     let place = place(question, &record);

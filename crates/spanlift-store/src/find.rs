@@ -63,8 +63,8 @@ impl Run {
     ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
         let rows = |chunk| {
             let rows = self
-                .check(chunk)
-                .and_then(|()| part::rows(&self.part(chunk), &self.plan, chunk));
+                .checked(chunk)
+                .and_then(|path| part::rows(&path, &self.plan, chunk));
             let (rows, error) = match rows {
                 Ok(rows) => (rows, None),
                 Err(error) => (Vec::new(), Some(error)),
@@ -84,10 +84,9 @@ impl Run {
         let there = self.there()?;
         let missing = self.plan.chunks - there.len();
         for chunk in there {
-            let path = self.part(chunk);
+            let path = self.checked(chunk)?;
             let (known, info) = part::some(&path, &self.plan, chunk, &|name| name == "id")?;
             if let Some(at) = known.iter().position(|known| known.id == id) {
-                self.check(chunk)?;
                 let mut rows = part::rows(&path, &self.plan, chunk)?;
                 let record = rows.swap_remove(at);
                 return Ok(Found::Record(Box::new(FoundRecord { part: path, record })));

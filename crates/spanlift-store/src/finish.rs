@@ -1,6 +1,7 @@
 //! What a run comes to: all parts there, counted, hashed.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -86,7 +87,7 @@ impl Run {
         if let Some(finished) = done {
             let chunks = finished.parts.len();
             self.finished = Some(finished.clone());
-            (0..chunks).try_for_each(|chunk| self.check(chunk))?;
+            (0..chunks).try_for_each(|chunk| self.checked(chunk).map(|_| ()))?;
             return Ok(self.finished.insert(finished));
         }
         let _lock = lock(&self.folder.join(LOCK))?;
@@ -154,24 +155,31 @@ impl Run {
 }
 
 impl Run {
-    /// That a part's bytes are those that were hashed when the run was finished.
+    /// A part to be read: of a finished run one whose bytes are those that were hashed then.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] where they are not.
-    pub(crate) fn check(&self, chunk: usize) -> Result<(), StoreError> {
-        let part = self.finished.as_ref().and_then(|all| all.parts.get(chunk));
-        let Some(part) = part else { return Ok(()) };
+    pub(crate) fn checked(&self, chunk: usize) -> Result<PathBuf, StoreError> {
         let path = self.part(chunk);
+        let part = self.finished.as_ref().and_then(|all| all.parts.get(chunk));
+        let Some(part) = part else { return Ok(path) };
+        let damaged = |what: &str, expected: &str, got: &str| StoreError::Damaged {
+            path: path.clone(),
+            reason: format!("expected {what} {expected} as in run.json, got {got}"),
+        };
+        // Before it is read: it may be of any length.
+        let bytes = fs::metadata(&path).map_err(failed("read", &path))?.len();
+        if bytes != part.bytes {
+            let [expected, got] = [part.bytes, bytes].map(|bytes| bytes.to_string());
+            return Err(damaged("bytes", &expected, &got));
+        }
         let bytes = fs::read(&path).map_err(failed("read", &path))?;
         let got = hex(Sha256::new_with_prefix(&bytes));
-        if got == part.sha256 {
-            return Ok(());
+        if got != part.sha256 {
+            return Err(damaged("SHA-256", &part.sha256, &got));
         }
-        Err(StoreError::Damaged {
-            path,
-            reason: format!("expected SHA-256 {} as in run.json, got {got}", part.sha256),
-        })
+        Ok(path)
     }
 }
 

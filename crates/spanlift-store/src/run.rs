@@ -77,7 +77,7 @@ impl Run {
                 if run.plan.key() != plan.key() {
                     return Err(StoreError::OtherRun { path, differences });
                 }
-                run
+                run.reopened()?
             }
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 let run = Self {
@@ -136,11 +136,28 @@ impl Run {
                 plan.chunks
             )));
         }
+        if let Some(finished) = file.finished.as_ref().filter(|f| f.parts.len() != chunks) {
+            let got = finished.parts.len();
+            return Err(not(format!("finished.parts: expected {chunks}, got {got}")));
+        }
         Ok(Self {
             folder: folder.to_owned(),
             plan: file.plan,
             finished: file.finished,
         })
+    }
+
+    /// Not finished any more, where a part was removed: what is made in its place may have other bits, of another kind of CPU.
+    fn reopened(mut self) -> Result<Self, StoreError> {
+        if self.finished.is_none() || self.missing().is_empty() {
+            return Ok(self);
+        }
+        for chunk in self.there()? {
+            self.checked(chunk)?;
+        }
+        self.finished = None;
+        self.write()?;
+        Ok(self)
     }
 
     pub(crate) fn write(&self) -> Result<(), StoreError> {

@@ -95,7 +95,7 @@ fn noise_supports_no_claim() {
     for claim in ['a', 'b', 'c', 'd'] {
         assert_ne!(ruling(&found, claim), Ruling::Holds, "{claim}");
     }
-    // Of 20 intervals of 95 per cent one is expected to miss 0.
+    // Of 22 intervals of 95 per cent one is expected to miss 0.
     let sure = found
         .findings
         .iter()

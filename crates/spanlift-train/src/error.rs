@@ -14,7 +14,7 @@ pub enum TrainError {
     /// A question that no window holds.
     #[error("{what} `{id}`")]
     Encode {
-        /// Of what it is: a question that is learned, or a dev question.
+        /// What it is: a question that is learned, a dev question or a probe question.
         what: &'static str,
         /// The question's id.
         id: String,

@@ -47,8 +47,9 @@ pub fn features(
             source,
         })
     };
-    let made: Result<Vec<Vec<Feature>>, TrainError> = questions.par_iter().map(of).collect();
-    Ok(made?.into_iter().flatten().collect())
+    let made: Vec<Result<Vec<Feature>, TrainError>> = questions.par_iter().map(of).collect();
+    let made: Vec<Vec<Feature>> = made.into_iter().collect::<Result<_, _>>()?;
+    Ok(made.into_iter().flatten().collect())
 }
 
 fn one(

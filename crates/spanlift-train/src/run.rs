@@ -189,22 +189,31 @@ pub fn windows(begin: &Begin<'_>) -> Result<Vec<Feature>, TrainError> {
     Ok(features)
 }
 
-/// Each dev question has windows, so that none ends the run behind its first steps.
-fn check_dev(begin: &Begin<'_>) -> Result<(), TrainError> {
+/// Each of these questions has windows, so that none ends the run behind its first steps.
+fn check(
+    what: &'static str,
+    questions: &[Question],
+    begin: &Begin<'_>,
+    answering: &AnswerOptions,
+) -> Result<(), TrainError> {
     let vocabulary = &begin.checkpoint.vocabulary;
     let positions = begin.checkpoint.encoder.config.positions;
-    let max_tokens = begin.answering.max_tokens.min(positions);
-    let check = |question: &Question| {
+    let max_tokens = answering.max_tokens.min(positions);
+    let fault = |question: &Question| {
         let encoded = vocabulary.encode(&question.question, &question.context);
-        let windows = encoded
-            .and_then(|encoded| encoded.windows(vocabulary, max_tokens, begin.answering.stride));
-        windows.map(|_| ()).map_err(|source| TrainError::Encode {
-            what: "dev question",
+        let windows =
+            encoded.and_then(|encoded| encoded.windows(vocabulary, max_tokens, answering.stride));
+        windows.err().map(|source| TrainError::Encode {
+            what,
             id: question.id.clone(),
             source,
         })
     };
-    begin.dev.par_iter().map(check).collect()
+    // The first, whichever thread comes to one first.
+    questions
+        .par_iter()
+        .find_map_first(fault)
+        .map_or(Ok(()), Err)
 }
 
 /// Seconds that a step of a run takes, in the mean of so many that nothing comes of; the first is not counted.
@@ -234,26 +243,30 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// [`TrainError::OtherRun`] where it holds another, [`TrainError::Busy`] where another process trains in it,
-    /// [`TrainError::NoQuestion`] where there is nothing to learn; and where the folder cannot be used, or a question, of the dev
-    /// questions too, not be encoded.
+    /// [`TrainError::NoQuestion`] where there is nothing to learn; and where the folder cannot be used, or a question, of the dev and
+    /// the probe questions too, not be encoded.
     pub fn open(folder: &Path, begin: Begin<'a>) -> Result<Self, TrainError> {
         let settings = &begin.plan.settings;
         let features = windows(&begin)?;
-        check_dev(&begin)?;
+        check("dev question", begin.dev, &begin, &begin.answering)?;
+        if let Some(probe) = begin.probe {
+            let answering = &probe.options.answering;
+            check("probe question", probe.questions, &begin, answering)?;
+        }
         check_kind(folder, PLAN)?;
         fs::create_dir_all(folder).map_err(failed("made", folder))?;
         let lock = lock(folder)?;
-        for folder in ["", LAST, BEST].map(|name| folder.join(name)) {
-            if folder.is_dir() {
-                tidy(&folder)?;
-            }
-        }
         let path = folder.join(PLAN);
         match planned(folder)? {
             Some(there) => {
                 let differences = there.differences(&begin.plan);
                 if !differences.is_empty() {
                     return Err(TrainError::OtherRun { path, differences });
+                }
+                for folder in ["", LAST, BEST].map(|name| folder.join(name)) {
+                    if folder.is_dir() {
+                        tidy(&folder)?;
+                    }
                 }
             }
             None => write_whole(&path, &json(&begin.plan, &path)?)?,
@@ -408,8 +421,8 @@ impl<'a> Run<'a> {
             let gold = question.answers.iter().map(|gold| gold.text.as_str());
             Ok(score(&answers.answer.text, gold))
         };
-        let scores: Result<Vec<_>, TrainError> = self.begin.dev.par_iter().map(of).collect();
-        let scores = scores?;
+        let scores: Vec<Result<_, TrainError>> = self.begin.dev.par_iter().map(of).collect();
+        let scores = scores.into_iter().collect::<Result<Vec<_>, _>>()?;
         let n = scores.len() as f64;
         let exact = 100.0 * scores.iter().map(|score| score.exact).sum::<f64>() / n;
         let f1 = 100.0 * scores.iter().map(|score| score.f1).sum::<f64>() / n;
@@ -462,7 +475,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The folder's lock, which goes with the process. Where a file system has none, nothing is locked.
+/// The folder's lock, which goes with the process. Where a file system has none, nothing is locked, and two processes at once would
+/// spoil each other's run.
 fn lock(folder: &Path) -> Result<File, TrainError> {
     let path = folder.join(LOCK);
     let mut options = File::options();

@@ -361,9 +361,9 @@ fn a_folder_is_one_process_s_and_what_a_killed_one_left_is_removed() {
     }
 }
 
-/// Not behind the first steps, where another dev set would be another run.
+/// Not behind the first steps, where another set of them would be another run.
 #[test]
-fn a_dev_question_that_has_no_window_is_refused_at_once() {
+fn a_dev_or_probe_question_that_has_no_window_is_refused_at_once() {
     let (questions, files) = (questions(), files());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
@@ -372,6 +372,18 @@ fn a_dev_question_that_has_no_window_is_refused_at_once() {
     let error = Run::open(&path, begin).unwrap_err();
     assert!(
         matches!(&error, TrainError::Encode { what: "dev question", id, .. } if id == "1-1"),
+        "{error}"
+    );
+    let mut options = Options::default();
+    options.answering.max_tokens = 6;
+    let mut begin = self::begin(settings(3), &questions, &questions, &files);
+    begin.probe = Some(Probe {
+        questions: &questions[9..],
+        options: &options,
+    });
+    let error = Run::open(&path, begin).unwrap_err();
+    assert!(
+        matches!(&error, TrainError::Encode { what: "probe question", id, .. } if id == "2-1"),
         "{error}"
     );
     assert!(!path.exists());

@@ -360,7 +360,7 @@ fn numbers_that_are_none_or_out_of_range_are_refused() {
         ] {
             desk.refuses_to_explain(&[option, number], &[option, &format!("'{number}'")]);
         }
-        desk.refuses_to_explain(&[option, "-1"], &["-1"]);
+        desk.refuses_to_explain(&[option, "-1"], &[option, "invalid value '-1'"]);
         desk.refuses_to_explain(&[option], &[option]);
     }
     for number in ["nan", "inf", "-inf", "1e999", "much", ""] {

@@ -227,6 +227,10 @@ fn what_cannot_be_compared_is_said() {
             "methods.random.settings.seed: it has",
         ),
         (
+            &["--methods", "random", "--steps", "5"],
+            "--steps: it is a setting of integrated-gradients, got --methods without it",
+        ),
+        (
             &["--page", "page.txt"],
             "--page: `page.txt`: expected a name in .html",
         ),

@@ -147,6 +147,12 @@ fn links_are_followed_and_devices_left_alone() {
     desk.explain(&["-o", "link.json"]).succeeded();
     assert!(desk.path("link.json").is_symlink());
     desk.read_explanation("real.json");
+    std::os::unix::fs::symlink("new.json", desk.path("dangling.json")).unwrap();
+    desk.explain(&["-o", "dangling.json"]).succeeded();
+    assert!(desk.path("dangling.json").is_symlink());
+    desk.read_explanation("new.json");
+    desk.explain(&["-o", "link.json", "-o", "real.json"])
+        .refused(&["--output: `real.json`: expected a file of its own"]);
     let _socket = std::os::unix::net::UnixListener::bind(desk.path("socket.json")).unwrap();
     desk.explain(&["-o", "socket.json"])
         .refused(&["--output: `socket.json`: expected a file, or a name for a new one"]);

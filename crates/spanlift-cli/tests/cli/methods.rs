@@ -106,16 +106,16 @@ fn what_belongs_to_another_method_is_refused() {
     for (more, words) in [
         (
             &["--method", "random", "--steps", "3"][..],
-            "--steps: it is a setting of --method integrated-gradients, got --method random",
+            "--steps: it is a setting of integrated-gradients, got --method random",
         ),
         (&["--nodes", "riemann"], "--nodes: it is a setting of"),
         (
             &["--method", "lrp", "--occlude", "token"],
-            "--occlude: it is a setting of --method occlusion, got --method lrp",
+            "--occlude: it is a setting of occlusion, got --method lrp",
         ),
         (
             &["--method", "occlusion", "--seed", "1"],
-            "--seed: it is a setting of --method random",
+            "--seed: it is a setting of random, got --method occlusion",
         ),
         (
             &["--method", "lrp", "--reference", "zero"],

@@ -285,6 +285,10 @@ impl Finding {
             Outcome::Unclear => return Some(of("may be 0")),
             Outcome::Yes => {}
         }
+        let unsure = |control: Option<Estimate>| control.is_some_and(|c| !c.is_sure());
+        if unsure(self.spans) || unsure(self.weights) {
+            return Some(of("has too few passages in common with a control"));
+        }
         // A control that is not there is not held against the claim here: see `Ruling::NotControlled`.
         let beaten =
             |control: Option<Estimate>| control.is_none_or(|c| Outcome::of(c) == Outcome::Yes);

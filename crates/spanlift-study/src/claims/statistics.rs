@@ -208,3 +208,34 @@ fn kendall(a: &[f64], b: &[f64]) -> f64 {
     }
     concordant / (untied_a * untied_b).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pairs counted by hand.
+    #[test]
+    fn kendall_takes_ties_as_tau_b_does() {
+        let order = [0.0, 1.0, 2.0, 3.0];
+        for (peaks, expected) in [
+            ([0.0, 1.0, 2.0, 3.0], 1.0),
+            ([3.0, 2.0, 1.0, 0.0], -1.0),
+            // Five pairs in order, one tied: τ_a would be 5/6.
+            ([0.0, 1.0, 1.0, 3.0], 5.0 / 30.0_f64.sqrt()),
+            ([2.0, 0.0, 2.0, 3.0], 3.0 / 30.0_f64.sqrt()),
+        ] {
+            let got = kendall(&order, &peaks);
+            assert!((got - expected).abs() < 1e-12, "{peaks:?}: {got}");
+        }
+    }
+
+    #[test]
+    fn thirds_share_out_the_cuts() {
+        let of =
+            |layers: usize| -> Vec<usize> { (0..layers).map(|cut| third(cut, layers)).collect() };
+        assert_eq!(of(3), [0, 1, 2]);
+        assert_eq!(of(4), [0, 0, 1, 2]);
+        assert_eq!(of(5), [0, 0, 1, 1, 2]);
+        assert_eq!(of(12), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    }
+}

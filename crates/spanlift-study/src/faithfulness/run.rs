@@ -107,6 +107,13 @@ impl ComparisonPlan {
             "run.model.info.name",
         ];
         found.retain(|difference| !nothing.iter().any(|field| difference.starts_with(field)));
+        if [self, asked]
+            .iter()
+            .all(|plan| plan.run.selection.sample.is_none())
+        {
+            // It drew none of the questions.
+            found.retain(|difference| !difference.starts_with("run.selection.seed"));
+        }
         found
     }
 }

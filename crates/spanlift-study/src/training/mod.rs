@@ -68,12 +68,13 @@ impl Training {
             unfinished: 0,
         };
         for (step, path) in probes(folder)? {
-            let run = match Run::open(&path) {
-                Ok(run) if run.finished().is_some() => run,
-                _ => {
-                    training.unfinished += 1;
-                    continue;
-                }
+            // Killed before it had a plan, or before it was done.
+            let planned = path.join("run.json").exists();
+            let run = planned.then(|| Run::open(&path)).transpose()?;
+            let done = |run: &Run| run.finished().is_some() && run.missing().is_empty();
+            let Some(run) = run.filter(done) else {
+                training.unfinished += 1;
+                continue;
             };
             if let Some(probe) = &training.plan.probe {
                 let plan = run.plan_of();

@@ -8,8 +8,8 @@
 //!
 //! A token's positive and negative parts are sums over the path of those at each step.
 //!
-//! Cost: n + 2 forward passes for n nodes (a few more where the activations of all do not fit), and two walks a node, one for each
-//! half of Δ_k h.
+//! Cost, for each reference: n + 2 forward passes for n nodes (a few more where the activations of all do not fit), and two walks a
+//! node, one for each half of Δ_k h; beside these a pass over the input and one over each reference, which give the target's values.
 
 use std::f64::consts::PI;
 
