@@ -614,19 +614,25 @@ impl AttributeArgs {
 
 /// The reference that was typed, of many questions.
 pub(crate) fn reference_of_all(typed: &str) -> anyhow::Result<Reference> {
-    let names = || Reference::NAMED.map(|named| named.name()).join(", ");
     ensure!(
         !typed.trim().starts_with("tokens:"),
         "--reference: tokens:FILE is for the tokens of one question; expected {}, or several of these with + between them",
-        names()
+        named_references()
     );
-    let named = Reference::named(typed.trim());
-    ensure!(
-        named.is_some(),
-        "--reference: expected {}, or several of these with + between them, got `{typed}`",
-        names()
-    );
-    Ok(named.unwrap_or_default())
+    named_reference(typed, "or several of these with + between them")
+}
+
+fn named_references() -> String {
+    Reference::NAMED.map(|named| named.name()).join(", ")
+}
+
+fn named_reference(typed: &str, or: &str) -> anyhow::Result<Reference> {
+    Reference::named(typed.trim()).with_context(|| {
+        format!(
+            "--reference: expected {}, {or}, got `{typed}`",
+            named_references()
+        )
+    })
 }
 
 /// The reference that was typed: a name, several with + between them, or `tokens:FILE`.
@@ -641,13 +647,8 @@ pub(crate) fn reference(typed: &str) -> anyhow::Result<Reference> {
         })?;
         return Ok(Reference::Tokens(lists));
     }
-    let named = Reference::named(typed);
-    ensure!(
-        named.is_some(),
-        "--reference: expected {}, several of these with + between them, or tokens:FILE, got `{typed}`",
-        Reference::NAMED
-            .map(|reference| reference.name())
-            .join(", ")
-    );
-    Ok(named.unwrap_or_default())
+    named_reference(
+        typed,
+        "several of these with + between them, or tokens:FILE",
+    )
 }

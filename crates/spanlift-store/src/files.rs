@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all, and a lock that goes with its process.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -113,13 +113,33 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 /// A lock that waits for its turn, and that the system lets go where the process dies. Where a file system has none, as some
 /// that clusters share, nothing is locked: what is written under it is the same whoever writes it.
 pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(false);
-    let file = options.open(path).map_err(failed("written", path))?;
+    let file = lockable(path)?;
     match file.lock() {
         Err(error) if error.kind() != ErrorKind::Unsupported => Err(failed("locked", path)(error)),
         _ => Ok(file),
     }
+}
+
+/// The same without waiting: none where another has it.
+///
+/// # Errors
+///
+/// [`StoreError::Io`] where the file cannot be made or locked.
+pub fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let file = lockable(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
+            Err(failed("locked", path)(error))
+        }
+        _ => Ok(Some(file)),
+    }
+}
+
+fn lockable(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false);
+    options.open(path).map_err(failed("written", path))
 }
 
 #[cfg(test)]

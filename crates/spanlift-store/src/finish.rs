@@ -152,9 +152,7 @@ impl Run {
         self.write()?;
         Ok(self.finished.insert(finished))
     }
-}
 
-impl Run {
     /// A part to be read: of a finished run one whose bytes are those that were hashed then.
     ///
     /// # Errors

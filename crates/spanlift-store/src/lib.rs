@@ -40,7 +40,7 @@ pub use cpu::Cpu;
 pub use differences::differences;
 pub use error::{QuestionError, StoreError};
 pub use explain::Job;
-pub use files::{check_kind, tidy, write_whole};
+pub use files::{check_kind, tidy, try_lock, write_whole};
 pub use find::{Found, FoundRecord};
 pub use finish::{Finished, PartInfo, Rate, Time};
 pub use part::{ChunkInfo, SkippedQuestion, WorstSum};

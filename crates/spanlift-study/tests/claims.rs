@@ -89,6 +89,27 @@ fn the_papers_story_is_found_where_it_was_planted() {
     assert_eq!(found.findings.len(), 22);
 }
 
+/// A control over a few passages has no interval: that is said, and not that the claim fails against it.
+#[test]
+fn a_control_of_few_passages_decides_nothing() {
+    let story = profiles(150, 1, story);
+    let mut few = profiles(150, 2, noise);
+    // Where one run explains an answer and the other none, the two are not held against each other.
+    let others = few.iter_mut().skip(8);
+    others.for_each(|profile| profile.facts.answered = !profile.facts.answered);
+    let found = claims(&story, Some(&few), None, Bootstrap::default()).unwrap();
+    for verdict in &found.verdicts {
+        assert_ne!(verdict.ruling, Ruling::Holds, "{verdict:?}");
+        assert!(
+            verdict
+                .why
+                .contains("has too few passages in common with a control"),
+            "{verdict:?}"
+        );
+        assert!(!verdict.why.contains("no larger"), "{verdict:?}");
+    }
+}
+
 #[test]
 fn noise_supports_no_claim() {
     let found = claims(&profiles(150, 3, noise), None, None, Bootstrap::default()).unwrap();

@@ -10,7 +10,7 @@
 //!  DIR/last, DIR/best       checkpoints as Hugging Face reads them: config, tokenizer, model.safetensors
 //! ```
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -21,7 +21,7 @@ use spanlift::Explainer;
 use spanlift::answer::AnswerOptions;
 use spanlift::checkpoint::{Checkpoint, safetensors};
 use spanlift_squad::{Question, score};
-use spanlift_store::{check_kind, tidy, write_whole};
+use spanlift_store::{check_kind, tidy, try_lock, write_whole};
 
 use crate::TrainError;
 use crate::features::{Cut, Feature, features};
@@ -255,7 +255,9 @@ impl<'a> Run<'a> {
         }
         check_kind(folder, PLAN)?;
         fs::create_dir_all(folder).map_err(failed("made", folder))?;
-        let lock = lock(folder)?;
+        // Where a file system has no locks, nothing is locked, and two processes at once would spoil each other's run.
+        let path = folder.join(LOCK);
+        let lock = try_lock(&path)?.ok_or(TrainError::Busy { path })?;
         let path = folder.join(PLAN);
         match planned(folder)? {
             Some(there) => {
@@ -472,22 +474,6 @@ impl<'a> Run<'a> {
         self.trainer
             .state()
             .write(&state::file(&self.folder), &self.names)
-    }
-}
-
-/// The folder's lock, which goes with the process. Where a file system has none, nothing is locked, and two processes at once would
-/// spoil each other's run.
-fn lock(folder: &Path) -> Result<File, TrainError> {
-    let path = folder.join(LOCK);
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(false);
-    let file = options.open(&path).map_err(failed("written", &path))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(TrainError::Busy { path }),
-        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
-            Err(failed("locked", &path)(error))
-        }
-        _ => Ok(file),
     }
 }
 

@@ -42,6 +42,18 @@ mod tests {
     }
 
     #[test]
+    fn a_short_run_reaches_the_peak() {
+        for steps in [1, 2, 4, 100] {
+            let settings = crate::plan::Settings {
+                steps,
+                ..Default::default()
+            };
+            let rates = (1..=steps).map(|t| settings.schedule().rate(t));
+            assert_eq!(rates.fold(0.0, f64::max), settings.rate, "{steps}");
+        }
+    }
+
+    #[test]
     fn needs_no_way_up() {
         let schedule = Schedule {
             peak: 6.0,

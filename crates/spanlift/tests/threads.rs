@@ -13,7 +13,7 @@ use spanlift::answer::AnswerOptions;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL, SOFTMAX_PATH};
 use spanlift::attribute::{KeepEdges, Span, Target, attribute};
 use spanlift::checkpoint::Source;
-use spanlift::model::{Activation, Encoder, Family, Layout, forward};
+use spanlift::model::{Encoder, Family, Layout, forward};
 use spanlift::ops::{Real, embedding};
 use spanlift::{Explainer, Item, Options};
 
@@ -44,18 +44,7 @@ fn same(what: &str, got: &str, want: &str) {
 
 /// Large enough that every product is split over rows and over columns, and every head over its queries.
 fn encoder<T: Real>(family: Family) -> Encoder<T> {
-    let sizes = Sizes {
-        family,
-        layers: 2,
-        heads: 3,
-        hidden: 96,
-        feed_forward: 290,
-        vocabulary: 30,
-        positions: 160,
-        activation: Activation::Gelu,
-        spread: 4.0,
-    };
-    random_encoder(3, sizes)
+    random_encoder(3, Sizes::for_threads(family, 4.0))
 }
 
 struct Question {

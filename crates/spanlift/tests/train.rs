@@ -14,9 +14,7 @@ use std::path::Path;
 use common::{Sizes, random_encoder};
 use safetensors::SafeTensors;
 use spanlift::checkpoint::{self, ModelPart, Parts, Precision, Randomise, Source};
-use spanlift::model::{
-    Activation, BottleneckSite, Encoder, Family, LayerSite, Layout, Parameter, Side, Site,
-};
+use spanlift::model::{BottleneckSite, Encoder, Family, LayerSite, Layout, Parameter, Side, Site};
 use spanlift::ops::{Matrix, Real};
 use spanlift::train::{Dropout, Gradients, forward};
 
@@ -202,18 +200,7 @@ fn sequences_and_passes_add_up() {
 /// Large enough that every gradient is made in several tasks: of a map's rows, of its tokens, of a sum's columns.
 #[test]
 fn threads_do_not_matter_where_there_is_work_for_them() {
-    let sizes = Sizes {
-        family: Family::Bert,
-        layers: 2,
-        heads: 3,
-        hidden: 96,
-        feed_forward: 290,
-        vocabulary: 30,
-        positions: 160,
-        activation: Activation::Gelu,
-        spread: 1.0,
-    };
-    let encoder: Encoder<f32> = random_encoder(3, sizes);
+    let encoder: Encoder<f32> = random_encoder(3, Sizes::for_threads(Family::Bert, 1.0));
     let segments: Vec<Vec<u32>> = [150, 90, 60]
         .into_iter()
         .map(|s| (0..s).map(|i| u32::from(i > s / 3)).collect())

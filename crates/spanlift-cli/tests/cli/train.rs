@@ -399,3 +399,36 @@ fn what_cannot_be_trained_is_said() {
     desk.run(&other)
         .refused(&["train.json", "base.layers: it has 2, asked for 4"]);
 }
+
+/// Each is said of the option that was typed.
+#[test]
+fn what_is_wrong_is_said_of_its_option() {
+    let desk = Desk::new();
+    for (more, words) in [
+        (
+            &["--dev", "nowhere.json"][..],
+            "error: --dev: `nowhere.json`",
+        ),
+        (
+            &["--probe", "nowhere.json"],
+            "error: --probe: `nowhere.json`",
+        ),
+        (&["--max-tokens", "5"], "error: --data: question `"),
+        (&["--rate", "-1"], "'--rate <X>': expected a number above 0"),
+        (&["--minutes", "1e300"], "expected at most 1000000"),
+        (&["--steps", "0"], "expected at least 1"),
+    ] {
+        desk.run(&[&TRAIN[..], more].concat()).refused(&[words]);
+        assert!(!desk.path("trained").exists(), "{more:?}");
+    }
+    let base = [
+        "train",
+        "--base",
+        "squad.json",
+        "--data",
+        "squad.json",
+        "--out",
+        "trained",
+    ];
+    desk.run(&base).refused(&["error: --base: "]);
+}

@@ -5,9 +5,10 @@
 
 mod page;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use spanlift_store::{Data, Run};
+use spanlift_store::{Data, Run, StoreError};
 use spanlift_train::plan::TrainPlan;
 use spanlift_train::probe::probes;
 use spanlift_train::run::{Event, events, planned};
@@ -69,8 +70,10 @@ impl Training {
         };
         for (step, path) in probes(folder)? {
             // Killed before it had a plan, or before it was done.
-            let planned = path.join("run.json").exists();
-            let run = planned.then(|| Run::open(&path)).transpose()?;
+            let run = match Run::open(&path) {
+                Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+                run => Some(run?),
+            };
             let done = |run: &Run| run.finished().is_some() && run.missing().is_empty();
             let Some(run) = run.filter(done) else {
                 training.unfinished += 1;

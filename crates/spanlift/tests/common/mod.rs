@@ -25,6 +25,24 @@ pub(crate) struct Sizes {
     pub(crate) spread: f64,
 }
 
+impl Sizes {
+    /// Large enough that every product is split over rows and over columns, and every head over its queries.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub(crate) fn for_threads(family: Family, spread: f64) -> Self {
+        Self {
+            family,
+            layers: 2,
+            heads: 3,
+            hidden: 96,
+            feed_forward: 290,
+            vocabulary: 30,
+            positions: 160,
+            activation: Activation::Gelu,
+            spread,
+        }
+    }
+}
+
 fn uniform<T: Real>(rng: &mut impl Rng, n: usize, size: f64) -> Vec<T> {
     (0..n)
         .map(|_| T::of(size * rng.random_range(-1.0..1.0)))
