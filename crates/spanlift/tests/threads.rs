@@ -1,4 +1,5 @@
-//! The same bits for any number of threads and any batch mates; METHOD section 7.
+//! The same bits for any number of threads and any batch mates, METHOD section 7, and for a last layer that is computed in part,
+//! section 6.
 //!
 //! Results are compared as text: Rust writes a float with as many digits as tell it from every other, and the sign of zero.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -11,9 +12,9 @@ use common::{Sizes, random_encoder};
 use serde_json::Value;
 use spanlift::answer::AnswerOptions;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL, SOFTMAX_PATH};
-use spanlift::attribute::{KeepEdges, Span, Target, attribute};
+use spanlift::attribute::{KeepEdges, Span, Target, attribute, target_tokens};
 use spanlift::checkpoint::Source;
-use spanlift::model::{Encoder, Family, Layout, forward};
+use spanlift::model::{Encoder, Family, Keep, Layout, forward, forward_narrow};
 use spanlift::ops::{Real, embedding};
 use spanlift::{Explainer, Item, Options};
 
@@ -72,15 +73,43 @@ fn question(s: usize) -> Question {
     }
 }
 
+/// How much of the last layer is computed.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    All,
+    /// Of so many sequences; of the others for the targets' tokens alone.
+    Of(usize, Keep),
+}
+
 /// Logits, scores and edges of each question, all packed into one pass.
 fn packed<T: Real>(encoder: &Encoder<T>, questions: &[&Question], preset: Preset) -> Vec<String> {
+    passed(encoder, questions, preset, Last::All, false)
+}
+
+/// The same; of the logits those of the target's tokens alone, where that is said.
+fn passed<T: Real>(
+    encoder: &Encoder<T>,
+    questions: &[&Question],
+    preset: Preset,
+    last: Last,
+    of_target: bool,
+) -> Vec<String> {
     let layout = Layout::new(questions.iter().map(|question| &question.segments[..]));
     let (both, many) = (layout.twice(), questions.len());
     let inputs = questions.iter().flat_map(|question| &question.ids);
     let references = questions.iter().flat_map(|question| &question.reference);
     let ids: Vec<u32> = inputs.chain(references).copied().collect();
-    let trace = forward(encoder, &both, embedding::words(&encoder.embeddings, &ids));
     let targets: Vec<Target> = questions.iter().map(|question| question.target).collect();
+    let tokens = target_tokens(&layout, &targets);
+    let tokens = [&tokens[..], &tokens].concat();
+    let words = embedding::words(&encoder.embeddings, &ids);
+    let trace = match last {
+        Last::All => forward(encoder, &both, words),
+        Last::Of(full, keep) => forward_narrow(encoder, &both, words, keep, full, |logits| {
+            assert_eq!(logits.rows(), both.starts[full]);
+            tokens[full..].to_vec()
+        }),
+    };
     let found = attribute(
         encoder,
         &layout,
@@ -91,11 +120,37 @@ fn packed<T: Real>(encoder: &Encoder<T>, questions: &[&Question], preset: Preset
         KeepEdges::All,
     );
     let logits = |b: usize| {
-        let rows = both.tokens(b).chain(both.tokens(many + b));
+        let rows = [b, many + b].into_iter().flat_map(|b| {
+            let wanted = |i: &usize| !of_target || tokens[b].contains(&(i - both.starts[b]));
+            both.tokens(b).filter(wanted).collect::<Vec<_>>()
+        });
         rows.map(|i| trace.logits.row(i)).collect::<Vec<_>>()
     };
     let text = |(b, found)| format!("{:?} {found:?}", logits(b));
     found.iter().enumerate().map(text).collect()
+}
+
+/// The last layer for the tokens of the targets alone, of references or of both, is as in a whole pass.
+#[test]
+fn a_last_layer_for_some_tokens_is_as_for_all() {
+    let questions = [61, 7, 5, 48].map(question);
+    let all: Vec<&Question> = questions.iter().collect();
+    for family in Family::ALL {
+        let encoder = encoder::<f32>(family);
+        for preset in [RESCALE, REVEAL_CANCEL] {
+            let run = |last| passed(&encoder, &all, preset, last, true);
+            let want = run(Last::All);
+            for full in [0, 4, 8] {
+                for keep in [Keep::All, Keep::Inputs] {
+                    let last = Last::Of(full, keep);
+                    let got = run(last);
+                    for (got, want) in got.iter().zip(&want) {
+                        same(&format!("{family:?}, {}, {last:?}", preset.name), got, want);
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn check_encoders<T: Real>() {

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use spanlift::attribute::rules::RESCALE;
-use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute};
-use spanlift::model::{Encoder, Layout, Trace, forward, forward_lean};
+use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute, target_tokens};
+use spanlift::model::{Encoder, Keep, Layout, forward, forward_narrow};
 use spanlift::ops::{Matrix, Real, embedding};
 
 /// What one sequence is explained from.
@@ -53,19 +53,17 @@ pub(crate) struct Pass {
 
 /// Keeping all of the forward pass.
 pub(crate) fn explain(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
-    run(encoder, questions, forward)
+    run(encoder, questions, Keep::All)
 }
 
 /// Keeping the layers' inputs alone.
 pub(crate) fn explain_lean(encoder: &Encoder<f32>, questions: &[Question]) -> Pass {
-    run(encoder, questions, forward_lean)
+    run(encoder, questions, Keep::Inputs)
 }
 
-fn run(
-    encoder: &Encoder<f32>,
-    questions: &[Question],
-    forward: fn(&Encoder<f32>, &Layout, Matrix<f32>) -> Trace<f32>,
-) -> Pass {
+/// As an [`Explainer`](spanlift::Explainer) does: the input's last layer of all tokens, where an answer would be looked for, and the
+/// reference's of the target's.
+fn run(encoder: &Encoder<f32>, questions: &[Question], keep: Keep) -> Pass {
     let layout = Layout::new(questions.iter().map(|question| &question.segments[..]));
     let targets: Vec<_> = questions.iter().map(|q| Target::Span(q.span)).collect();
     let parts: [fn(&Question) -> &[u32]; 2] =
@@ -77,7 +75,9 @@ fn run(
     let start = Instant::now();
     let (twice, many) = (layout.twice(), questions.len());
     let words = embedding::words(&encoder.embeddings, &ids);
-    let trace = forward(encoder, &twice, words);
+    let trace = forward_narrow(encoder, &twice, words, keep, many, |_| {
+        target_tokens(&layout, &targets)
+    });
     let forwards = start.elapsed().as_secs_f64();
     let found = attribute(
         encoder,

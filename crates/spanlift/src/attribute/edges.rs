@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::model::Place;
 use crate::ops::attention::{EdgeSink, Edges};
-use crate::ops::rows::{LANES, vectorised};
+use crate::ops::rows::{lanes, vectorised};
 use crate::ops::{Matrix, Real};
 
 /// How much of the edges a walk keeps.
@@ -126,20 +126,8 @@ impl<T: Real> EdgeSink<T> for FoundEdges<T> {
 vectorised! {
     /// The largest |pattern + content|.
     fn peak<'a, T: Real>(pattern: &'a [T], content: &'a [T]) -> T {
-        let n = pattern.len();
-        let content = &content[..n];
-        let mut lanes = [T::ZERO; LANES];
-        let whole = n - n % LANES;
-        let mut at = 0;
-        while at < whole {
-            for lane in 0..LANES {
-                lanes[lane] = lanes[lane].max((pattern[at + lane] + content[at + lane]).abs());
-            }
-            at += LANES;
-        }
-        for k in whole..n {
-            lanes[0] = lanes[0].max((pattern[k] + content[k]).abs());
-        }
+        let larger = |[peak]: [T; 1], [pattern, content]: [T; 2]| [peak.max((pattern + content).abs())];
+        let [lanes] = lanes([pattern, content], [T::ZERO], larger);
         let mut peak = lanes[0];
         for lane in lanes {
             peak = peak.max(lane);

@@ -11,13 +11,37 @@ pub use reference::{Reference, ReferenceError};
 pub use scores::{Attribution, CutSum, absolute, sum};
 pub use target::{Span, Target};
 
-use crate::model::{Encoder, Layout, Part, backward};
+use crate::model::{Encoder, Layout, Part, backward, tokens_that_matter};
 use crate::ops::{Matrix, Real};
 use edges::FoundEdges;
 use rules::Rules;
 
 /// How many of the strongest edges are kept.
 pub const TOP_EDGES: usize = 200;
+
+/// The tokens of each sequence that its target is of; they rise.
+///
+/// # Panics
+///
+/// Where a target's token lies outside its sequence.
+#[must_use]
+pub fn target_tokens(layout: &Layout, targets: &[Target]) -> Vec<Vec<usize>> {
+    tokens_that_matter(layout, &m_logits::<f64>(layout, targets))
+}
+
+/// m of the logits; (N, 2).
+fn m_logits<T: Real>(layout: &Layout, targets: &[Target]) -> Matrix<T> {
+    let mut m_logits = Matrix::zeros(layout.segments.len(), 2);
+    for (b, target) in targets.iter().enumerate() {
+        assert!(
+            target.last_token() < layout.tokens(b).len(),
+            "{target:?} in a sequence of {} tokens",
+            layout.tokens(b).len()
+        );
+        target.add_multipliers(&mut m_logits, layout.starts[b]);
+    }
+    m_logits
+}
 
 /// One walk over packed sequences, each with its own target; METHOD section 6.
 ///
@@ -35,15 +59,7 @@ pub fn attribute<'a, T: Real>(
 ) -> Vec<Attribution<T>> {
     assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
     let (input, reference) = (input.into(), reference.into());
-    let mut m_logits = Matrix::zeros(layout.segments.len(), 2);
-    for (b, target) in targets.iter().enumerate() {
-        assert!(
-            target.last_token() < layout.tokens(b).len(),
-            "{target:?} in a sequence of {} tokens",
-            layout.tokens(b).len()
-        );
-        target.add_multipliers(&mut m_logits, layout.starts[b]);
-    }
+    let m_logits = m_logits(layout, targets);
     let mut walk = backward(
         encoder,
         layout,

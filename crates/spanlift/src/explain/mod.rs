@@ -14,11 +14,11 @@ use spanlift_explanation::{Answer, Candidate, Characters, Explanation, ModelInfo
 
 use crate::answer::{AnswerOptions, Decision};
 use crate::attribute::rules::{Against, Preset, RESCALE};
-use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute};
+use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribute, target_tokens};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Randomise, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
 use crate::methods::{Found, Method, Passes};
-use crate::model::{Layout, Trace, forward, forward_lean};
+use crate::model::{Keep, Layout, Trace, forward, forward_narrow};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::{assemble, model_info};
@@ -348,37 +348,34 @@ impl<T: Real> Explainer<T> {
             .iter()
             .flat_map(|item| item.encoding.ids.iter().copied())
             .collect();
-        // The inputs, and behind them the references: the first of each, where there are several.
+        // The inputs, and behind them the references: the first of each, where there are several. What is explained shows in the
+        // inputs' logits, or was found before; in the last layer the references need no more tokens than that.
         let words = embedding::words(&encoder.embeddings, &ids);
+        let mut placed: Placed<T> = Vec::with_capacity(ready.len());
         let input = if options.method.compares(options.preset) {
             let first = ready.iter().map(|item| &item.references[0]);
             let words = stack(std::iter::once(&words).chain(first), words.cols());
-            self.forward(&layout.twice(), words, options)
+            let found = ready.iter().all(|item| item.choice.is_some()) && !options.attention;
+            let full = if found { 0 } else { ready.len() };
+            let (twice, keep) = (layout.twice(), keep(options));
+            forward_narrow(encoder, &twice, words, keep, full, |logits| {
+                placed = choose_all(&mut ready, &layout, logits, options);
+                let tokens = target_tokens(&layout, &targets(&ready));
+                if found {
+                    [&tokens[..], &tokens].concat()
+                } else {
+                    tokens
+                }
+            })
         } else {
-            self.forward(&layout, words, options)
+            let input = forward(encoder, &layout, words);
+            placed = choose_all(&mut ready, &layout, &input.logits, options);
+            input
         };
-        let mut placed: Placed<T> = Vec::with_capacity(ready.len());
-        for (b, item) in ready.iter_mut().enumerate() {
-            if item.choice.is_some() {
-                continue;
-            }
-            let choice = logits_of::<T>(&input.logits, &layout, b).and_then(|logits| {
-                choose(item.item, reading(&item.windows, 0, &[logits]), options)
-            });
-            match choice {
-                Ok(choice) => item.choice = Some(choice),
-                Err(error) => placed.push((item.at, Err(error))),
-            }
-        }
         if placed.len() == ready.len() {
             return placed;
         }
-        // An item that failed walks along under a target that nobody reads.
-        let target = |item: &Ready<'_, T>| match &item.choice {
-            Some(choice) => choice.target,
-            None => Target::Span(Span::NULL),
-        };
-        let targets: Vec<Target> = ready.iter().map(target).collect();
+        let targets = targets(&ready);
         let found = self.found(&ready, &layout, &input, &targets, options);
         for (b, (item, found)) in ready.into_iter().zip(found).enumerate() {
             let Some(choice) = item.choice else { continue };
@@ -435,15 +432,6 @@ impl<T: Real> Explainer<T> {
         placed
     }
 
-    fn forward(&self, layout: &Layout, words: Matrix<T>, options: &Options) -> Trace<T> {
-        let encoder = &self.checkpoint.encoder;
-        if is_lean(options) {
-            forward_lean(encoder, layout, words)
-        } else {
-            forward(encoder, layout, words)
-        }
-    }
-
     /// The attribution of each packed item: the mean over its references, of which two are held at a time.
     fn walk(
         &self,
@@ -455,9 +443,9 @@ impl<T: Real> Explainer<T> {
     ) -> Vec<Attribution<T>> {
         let encoder = &self.checkpoint.encoder;
         let references = options.reference.count().max(1);
-        let keep = match options.edges {
+        let edges = match options.edges {
             KeepEdges::Strongest if references > 1 => KeepEdges::All, // the mean's strongest
-            keep => keep,
+            edges => edges,
         };
         let sequences = layout.sequences();
         let mut sums: Vec<Attribution<T>> = Vec::new();
@@ -466,14 +454,17 @@ impl<T: Real> Explainer<T> {
             let own = (r > 0).then(|| {
                 let words = ready.iter().map(|item| &item.references[r]);
                 let width = encoder.embeddings.word_embeddings.cols();
-                self.forward(layout, stack(words, width), options)
+                let words = stack(words, width);
+                forward_narrow(encoder, layout, words, keep(options), 0, |_| {
+                    target_tokens(layout, targets)
+                })
             });
             let of_input = input.part(0..sequences);
             let reference = match &own {
                 Some(trace) => trace.into(),
                 None => input.part(sequences..2 * sequences),
             };
-            let found = attribute(encoder, layout, of_input, reference, targets, rules, keep);
+            let found = attribute(encoder, layout, of_input, reference, targets, rules, edges);
             own.into_iter().for_each(Trace::recycle);
             if sums.is_empty() {
                 sums = found;
@@ -505,6 +496,46 @@ impl<T: Real> Explainer<T> {
             .encode(question, passage)?
             .windows(vocabulary, max_tokens, options.stride)
     }
+}
+
+/// What a pass keeps of each layer.
+fn keep(options: &Options) -> Keep {
+    if is_lean(options) {
+        Keep::Inputs
+    } else {
+        Keep::All
+    }
+}
+
+/// Chooses what is explained of each item of one window, by the logits (N, 2) of all; gives those where that fails.
+fn choose_all<T: Real>(
+    ready: &mut [Ready<'_, T>],
+    layout: &Layout,
+    logits: &Matrix<T>,
+    options: &Options,
+) -> Placed<T> {
+    let mut failed = Vec::new();
+    for (b, item) in ready.iter_mut().enumerate() {
+        if item.choice.is_some() {
+            continue;
+        }
+        let choice = logits_of::<T>(logits, layout, b)
+            .and_then(|logits| choose(item.item, reading(&item.windows, 0, &[logits]), options));
+        match choice {
+            Ok(choice) => item.choice = Some(choice),
+            Err(error) => failed.push((item.at, Err(error))),
+        }
+    }
+    failed
+}
+
+/// What is explained of each. An item that failed walks along under a target that nobody reads.
+fn targets<T>(ready: &[Ready<'_, T>]) -> Vec<Target> {
+    let target = |item: &Ready<'_, T>| match &item.choice {
+        Some(choice) => choice.target,
+        None => Target::Span(Span::NULL),
+    };
+    ready.iter().map(target).collect()
 }
 
 /// Whether of each layer its input alone is kept: where a walk alone needs the rest.

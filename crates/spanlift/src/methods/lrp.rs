@@ -31,6 +31,7 @@ pub(crate) fn zeros<T: Real>(trace: &Trace<T>) -> Trace<T> {
         layers: trace.layers.iter().map(layer).collect(),
         output: matrix(&trace.output),
         logits: matrix(&trace.logits),
+        narrow: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The walk back: multipliers from the logits to the words, a rule an operation. The same list as `forward.rs`,
 //! read up, with the scores taken at each cut on the way; METHOD sections 2, 3 and 6.
 
+use std::borrow::Cow;
+
 use super::forward::forward_layer;
 use super::trace::{BottleneckTrace, LayerTrace, Layout, Part, Trace};
 use super::{
@@ -87,10 +89,10 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     // Of a few tokens alone the parameters' gradients would lack the others.
     let last = Wanted::of(encoder, layout, m_logits).filter(|_| X::SCORES);
     let tokens = m_logits.rows();
-    let [x, x0] = both_of(parts, traces.map(|trace| &trace.output));
-    taps.linear(Site::Head, x, m_logits.view());
     let (mut m, output) = match &last {
         None => {
+            let [x, x0] = both_of(parts, traces.map(|trace| &trace.output));
+            taps.linear(Site::Head, x, m_logits.view());
             let m = linear::multiplier(&encoder.qa_outputs, m_logits);
             let output = scores::<T, X>(&m, x, x0);
             (m, output)
@@ -98,7 +100,7 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
         Some(last) => {
             let m_logits = picked(m_logits.view(), &last.rows);
             let m = linear::multiplier(&encoder.qa_outputs, &m_logits);
-            let [x, x0] = [x, x0].map(|x| picked(x, &last.rows));
+            let [x, x0] = parts.map(|part| part.output(&last.tokens, &last.rows));
             let output = by_row(&m, x.view(), x0.view());
             (m, last.spread(output, tokens))
         }
@@ -230,7 +232,11 @@ impl<T: Real> Again<T> {
             let layer = &encoder.layers[l];
             let mut x = Matrix::reused(resid_pre.rows(), resid_pre.cols());
             x.data_mut().copy_from_slice(resid_pre.data());
-            let (next, made) = forward_layer(encoder, layer, &trace.layout, x, None);
+            // Of the narrow sequences the rest was kept.
+            let last = l + 1 == encoder.layers.len();
+            let narrow = trace.narrow.as_ref().filter(|_| last);
+            let sequences = narrow.map_or(trace.layout.sequences(), |narrow| narrow.from);
+            let (next, made) = forward_layer(encoder, layer, &trace.layout, x, sequences, None);
             next.recycle();
             Some(made)
         };
@@ -265,21 +271,16 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// `None` where that saves little, or the layer is not built so.
+    /// `None` where the layer is not built so.
     fn of<T: Real>(encoder: &Encoder<T>, layout: &Layout, m_logits: &Matrix<T>) -> Option<Self> {
-        let joint = |layer: &Layer<T>| matches!(layer.projections, Projections::Joint(_));
-        if !encoder.layers.last().is_some_and(joint) {
+        if !encoder.narrows() {
             return None;
         }
-        let matters = |&i: &usize| m_logits.row(i).iter().any(|&m| m != T::ZERO);
-        let mut tokens = Vec::with_capacity(layout.sequences());
-        let mut rows = Vec::new();
-        for b in 0..layout.sequences() {
-            let first = rows.len();
-            rows.extend(layout.tokens(b).filter(matters));
-            tokens.push(rows[first..].iter().map(|i| i - layout.starts[b]).collect());
-        }
-        (2 * rows.len() <= m_logits.rows()).then_some(Self { tokens, rows })
+        let tokens = tokens_that_matter(layout, m_logits);
+        let of = tokens.iter().zip(&layout.starts);
+        let rows = of.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
+        let rows = rows.collect();
+        Some(Self { tokens, rows })
     }
 
     /// Of all tokens, from those of the wanted.
@@ -290,6 +291,23 @@ impl Wanted {
         }
         all
     }
+}
+
+/// The tokens of each sequence whose logits have multipliers; they rise.
+pub(crate) fn tokens_that_matter<T: Real>(
+    layout: &Layout,
+    m_logits: &Matrix<T>,
+) -> Vec<Vec<usize>> {
+    let matters = |&i: &usize| m_logits.row(i).iter().any(|&m| m != T::ZERO);
+    let of = |b: usize| {
+        let start = layout.starts[b];
+        layout
+            .tokens(b)
+            .filter(matters)
+            .map(|i| i - start)
+            .collect()
+    };
+    (0..layout.sequences()).map(of).collect()
 }
 
 /// A layer of both passes, and which rows of each.
@@ -306,7 +324,12 @@ impl<'a, T: Real> Pair<'a, T> {
     }
 
     /// What stands behind the keys and values in the pass at one end, for the wanted tokens alone.
-    fn narrowed(&self, end: usize, wanted: &Wanted, heads: usize) -> (LayerTrace<T>, Part<'a, T>) {
+    fn narrowed(
+        &self,
+        end: usize,
+        wanted: &Wanted,
+        heads: usize,
+    ) -> (Cow<'a, LayerTrace<T>>, Part<'a, T>) {
         let (part, layer) = (self.parts[end], self.layers[end]);
         part.narrowed(layer, &wanted.tokens, &wanted.rows, heads)
     }

@@ -179,3 +179,12 @@ pub struct Encoder<T> {
     /// `qa_outputs`: row 0 gives the start logits, row 1 the end logits; (2, H).
     pub qa_outputs: Linear<T>,
 }
+
+impl<T> Encoder<T> {
+    /// Whether the last layer can be computed behind its keys and values for some tokens alone: not behind MobileBERT's bottleneck,
+    /// where what goes around the layer needs all.
+    pub(crate) fn narrows(&self) -> bool {
+        let last = self.layers.last();
+        last.is_some_and(|layer| matches!(layer.projections, Projections::Joint(_)))
+    }
+}

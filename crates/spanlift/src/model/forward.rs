@@ -1,17 +1,19 @@
 //! The forward pass: words to logits, an operation a line. `backward.rs` is the same list, read up.
 
-use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Trace};
+use std::ops::Range;
+
+use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Narrow, Trace};
 use super::{
     Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Site,
 };
 use crate::ops::dropout::Dropout;
+use crate::ops::product::View;
+use crate::ops::rows::picked;
 use crate::ops::{Matrix, Real, attention, embedding, linear, norm};
 
 /// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    let mut layers = Vec::with_capacity(encoder.layers.len());
-    let trace = run(encoder, layout, words, None, |layer| layers.push(layer));
-    Trace { layers, ..trace }
+    kept(encoder, layout, words, Keep::All, all())
 }
 
 /// The same, as a model is trained: behind the embeddings' norm, the attention and the feed-forward blocks a share of the
@@ -23,27 +25,97 @@ pub fn forward_dropped<T: Real>(
     dropout: Option<&Dropout>,
 ) -> Trace<T> {
     let mut layers = Vec::with_capacity(encoder.layers.len());
-    let trace = run(encoder, layout, words, dropout, |layer| layers.push(layer));
+    let keep = |layer| layers.push(layer);
+    let trace = run(encoder, layout, words, dropout, all::<T>(), keep);
     Trace { layers, ..trace }
 }
 
 /// The same, but of each layer its input alone is kept: the walk makes the rest again, layer by layer. Less memory for one
 /// more forward pass; every number stays as it is.
 pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    let mut resid_pre = Vec::with_capacity(encoder.layers.len());
-    let trace = run(encoder, layout, words, None, |mut layer| {
-        resid_pre.push(std::mem::replace(&mut layer.resid_pre, Matrix::zeros(0, 0)));
-        layer.recycle();
-    });
-    Trace { resid_pre, ..trace }
+    kept(encoder, layout, words, Keep::Inputs, all())
+}
+
+/// What a pass keeps of each layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All that the walk needs: [`forward`](fn@forward).
+    All,
+    /// Its input: [`forward_lean`].
+    Inputs,
+}
+
+/// The same, but from the sequence `full` on the last layer is computed behind its keys and values for those tokens alone that
+/// `choose` names, for each of these sequences, which rise; it is given the logits of the sequences before (rows, 2).
+/// Where the encoder has a bottleneck, all is computed.
+///
+/// # Panics
+///
+/// Where `choose` does not name the tokens of each of these sequences.
+pub fn forward_narrow<T: Real>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    words: Matrix<T>,
+    keep: Keep,
+    full: usize,
+    choose: impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>,
+) -> Trace<T> {
+    if encoder.narrows() {
+        return kept(encoder, layout, words, keep, Some((full, choose)));
+    }
+    let trace = kept(encoder, layout, words, keep, all());
+    let before = layout.starts[full];
+    let logits = trace.logits.data()[..2 * before].to_vec();
+    choose(&Matrix::from_vec(before, 2, logits));
+    trace
 }
 
 /// The same for the logits alone, (N, 2): each layer's activations go when the next layer has its input.
 pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Matrix<T> {
-    let trace = run(encoder, layout, words, None, LayerTrace::recycle);
+    let trace = run(
+        encoder,
+        layout,
+        words,
+        None,
+        all::<T>(),
+        LayerTrace::recycle,
+    );
     let logits = trace.logits.clone();
     trace.recycle();
     logits
+}
+
+/// The sequences before the narrow ones, and what names the tokens of these.
+type Choose<F> = Option<(usize, F)>;
+type Unnamed<T> = fn(&Matrix<T>) -> Vec<Vec<usize>>;
+
+fn kept<T: Real>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    words: Matrix<T>,
+    keep: Keep,
+    narrow: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
+) -> Trace<T> {
+    let (mut layers, mut resid_pre) = (Vec::new(), Vec::new());
+    let trace = run(
+        encoder,
+        layout,
+        words,
+        None,
+        narrow,
+        |mut layer| match keep {
+            Keep::All => layers.push(layer),
+            Keep::Inputs => {
+                resid_pre.push(std::mem::replace(&mut layer.resid_pre, Matrix::zeros(0, 0)));
+                layer.recycle();
+            }
+        },
+    );
+    Trace {
+        layers,
+        resid_pre,
+        ..trace
+    }
 }
 
 /// The pass, which gives each layer away and keeps none.
@@ -52,6 +124,7 @@ fn run<T: Real>(
     layout: &Layout,
     words: Matrix<T>,
     dropout: Option<&Dropout>,
+    mut narrow: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
     mut keep: impl FnMut(LayerTrace<T>),
 ) -> Trace<T> {
     let embeddings = &encoder.embeddings;
@@ -75,13 +148,24 @@ fn run<T: Real>(
     if let Some(projection) = &embeddings.embeddings_project {
         resid = linear::forward(projection, &resid);
     }
+    let (count, last) = (layout.sequences(), encoder.layers.len().wrapping_sub(1));
+    let mut narrowed = None;
     for (l, layer) in encoder.layers.iter().enumerate() {
         let dropout = dropout.map(|dropout| (dropout, l));
-        let (next, trace) = forward_layer(encoder, layer, layout, resid, dropout);
+        let narrow = if l == last { narrow.take() } else { None };
+        let sequences = narrow.as_ref().map_or(count, |(full, _)| *full);
+        let (next, trace) = forward_layer(encoder, layer, layout, resid, sequences, dropout);
+        if let Some((full, choose)) = narrow {
+            let tokens = choose(&linear::forward(&encoder.qa_outputs, &next));
+            narrowed = Some(narrow_layer(encoder, layer, layout, &trace, full, tokens));
+        }
         keep(trace);
         resid = next;
     }
-    let logits = linear::forward(&encoder.qa_outputs, &resid);
+    let mut logits = linear::forward(&encoder.qa_outputs, &resid);
+    if let Some(narrow) = &narrowed {
+        logits = with_narrow(encoder, layout, &logits, narrow);
+    }
     Trace {
         layout: layout.clone(),
         words,
@@ -90,18 +174,105 @@ fn run<T: Real>(
         resid_pre: Vec::new(),
         output: resid,
         logits,
+        narrow: narrowed,
     }
+}
+
+/// The last layer of the sequences from `from` on, for these tokens alone; `layer` has its input, and its queries, keys and values.
+fn narrow_layer<T: Real>(
+    encoder: &Encoder<T>,
+    weights: &Layer<T>,
+    layout: &Layout,
+    layer: &LayerTrace<T>,
+    from: usize,
+    tokens: Vec<Vec<usize>>,
+) -> Narrow<T> {
+    assert_eq!(
+        tokens.len(),
+        layout.sequences() - from,
+        "the tokens of each sequence"
+    );
+    let sequences = Sequences::of(layout, from..layout.sequences());
+    let of = tokens.iter().zip(&sequences.starts);
+    let rows = of.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
+    let rows: Vec<usize> = rows.collect();
+    let inner = picked(sequences.of_matrix(&layer.resid_pre), &rows);
+    let qkv = sequences.of_matrix(&layer.qkv);
+    let (output, layer) = behind_keys(
+        encoder,
+        weights,
+        &sequences,
+        qkv,
+        inner.view(),
+        Some(&tokens),
+        None,
+    );
+    inner.recycle();
+    Narrow {
+        from,
+        tokens,
+        layer,
+        output,
+    }
+}
+
+/// The logits of all, (N, 2), from those of the sequences before the narrow ones: NaN where they were not computed.
+fn with_narrow<T: Real>(
+    encoder: &Encoder<T>,
+    layout: &Layout,
+    before: &Matrix<T>,
+    narrow: &Narrow<T>,
+) -> Matrix<T> {
+    let tokens = layout.segments.len();
+    let mut all = Matrix::from_vec(tokens, 2, vec![T::of(f64::NAN); 2 * tokens]);
+    all.data_mut()[..before.data().len()].copy_from_slice(before.data());
+    let own = linear::forward(&encoder.qa_outputs, &narrow.output);
+    let starts = &layout.starts[narrow.from..];
+    let places = narrow.tokens.iter().zip(starts);
+    let places = places.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
+    for (at, place) in places.enumerate() {
+        all.row_mut(place).copy_from_slice(own.row(at));
+    }
+    all
+}
+
+/// Neighbouring sequences of a layout.
+struct Sequences {
+    /// Among all tokens.
+    rows: Range<usize>,
+    /// The first token of each among these, then their number.
+    starts: Vec<usize>,
+}
+
+impl Sequences {
+    fn of(layout: &Layout, sequences: Range<usize>) -> Self {
+        let starts = &layout.starts[sequences.start..=sequences.end];
+        let rows = starts[0]..starts[starts.len() - 1];
+        let starts = starts.iter().map(|start| start - rows.start).collect();
+        Self { rows, starts }
+    }
+
+    fn of_matrix<'a, T: Real>(&self, matrix: &'a Matrix<T>) -> View<'a, T> {
+        matrix.view().block(self.rows.clone(), 0..matrix.cols())
+    }
+}
+
+/// No sequence's last layer for some tokens alone.
+const fn all<T>() -> Choose<Unnamed<T>> {
+    None
 }
 
 /// Which elements are dropped, in which layer.
 type Dropped<'a> = Option<(&'a Dropout, usize)>;
 
-/// One layer: its output, and what was kept.
+/// One layer: of the first `sequences` its output, and what was kept. Behind queries, keys and values, which are of all, the others
+/// are left out; not where the layer has a bottleneck.
 pub(super) fn forward_layer<T: Real>(
     encoder: &Encoder<T>,
     layer: &Layer<T>,
     layout: &Layout,
     resid_pre: Matrix<T>,
+    sequences: usize,
     dropout: Dropped<'_>,
 ) -> (Matrix<T>, LayerTrace<T>) {
     let mut narrow = None;
@@ -118,30 +289,22 @@ pub(super) fn forward_layer<T: Real>(
             qkv
         }
     };
-    let (ctx, heads) = attention::forward(
-        qkv.view(),
-        &layout.starts,
-        encoder.config.heads,
-        layer.relative.as_ref(),
-        None,
-    );
-    let mut attn_out = linear::forward(&layer.attention_output, &ctx);
     // Within MobileBERT's bottleneck nothing is dropped, but what comes out of it.
     let (dropout, of_bottleneck) = match layer.projections {
         Projections::Joint(_) => (dropout, None),
         Projections::Bottleneck(_) => (None, dropout),
     };
-    drop_from(&mut attn_out, dropout, LayerSite::AttentionOutput);
+    let of = Sequences::of(layout, 0..sequences);
     let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
-    let (mut resid, attention_norm) = norm::forward_of_sum(&layer.attention_norm, &attn_out, inner);
-    attn_out.recycle();
-
-    let mut feed_forwards = Vec::with_capacity(layer.feed_forwards.len());
-    for feed_forward in &layer.feed_forwards {
-        let (next, trace) = forward_mlp(encoder, feed_forward, resid, dropout);
-        feed_forwards.push(trace);
-        resid = next;
-    }
+    let (mut resid, behind) = behind_keys(
+        encoder,
+        layer,
+        &of,
+        of.of_matrix(&qkv),
+        of.of_matrix(inner),
+        None,
+        dropout,
+    );
     let mut bottleneck = None;
     if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
         (&layer.projections, narrow)
@@ -150,7 +313,7 @@ pub(super) fn forward_layer<T: Real>(
         let site = LayerSite::Bottleneck(BottleneckSite::Output);
         drop_from(&mut wide, of_bottleneck, site);
         let (resid_post, output_norm) =
-            norm::forward_of_sum(&weights.output_norm, &wide, &resid_pre);
+            norm::forward_of_sum(&weights.output_norm, &wide, resid_pre.view());
         resid = resid_post;
         bottleneck = Some(BottleneckTrace {
             inner,
@@ -163,6 +326,43 @@ pub(super) fn forward_layer<T: Real>(
         resid_pre,
         bottleneck,
         qkv,
+        ..behind
+    };
+    (resid, trace)
+}
+
+/// What stands behind the queries, keys and values (N, 3I) of some sequences, and beside the attention `inner` (N, I): the blocks' output,
+/// and what was kept of all this. Of the wanted queries alone where not all are wanted, to which `inner` belongs then.
+fn behind_keys<T: Real>(
+    encoder: &Encoder<T>,
+    layer: &Layer<T>,
+    sequences: &Sequences,
+    qkv: View<'_, T>,
+    inner: View<'_, T>,
+    wanted: attention::Wanted<'_>,
+    dropout: Dropped<'_>,
+) -> (Matrix<T>, LayerTrace<T>) {
+    let (ctx, heads) = attention::forward(
+        qkv,
+        &sequences.starts,
+        encoder.config.heads,
+        layer.relative.as_ref(),
+        wanted,
+    );
+    let mut attn_out = linear::forward(&layer.attention_output, &ctx);
+    drop_from(&mut attn_out, dropout, LayerSite::AttentionOutput);
+    let (mut resid, attention_norm) = norm::forward_of_sum(&layer.attention_norm, &attn_out, inner);
+    attn_out.recycle();
+    let mut feed_forwards = Vec::with_capacity(layer.feed_forwards.len());
+    for feed_forward in &layer.feed_forwards {
+        let (next, trace) = forward_mlp(encoder, feed_forward, resid, dropout);
+        feed_forwards.push(trace);
+        resid = next;
+    }
+    let trace = LayerTrace {
+        resid_pre: Matrix::zeros(0, 0),
+        bottleneck: None,
+        qkv: Matrix::zeros(0, 0),
         heads,
         ctx,
         attention_norm,
@@ -201,10 +401,11 @@ fn forward_mlp<T: Real>(
 ) -> (Matrix<T>, FeedForwardTrace<T>) {
     let f = encoder.config.activation;
     let (mlp_pre, mlp_act) = linear::forward_activated(&feed_forward.intermediate, f, &resid_mid);
-    let mut mlp_out = linear::forward(&feed_forward.output, &mlp_act);
+    let act = mlp_act.view().block(0..mlp_pre.rows(), 0..mlp_pre.cols());
+    let mut mlp_out = linear::forward_of(&feed_forward.output, act);
     drop_from(&mut mlp_out, dropout, LayerSite::Output);
     mlp_act.recycle();
-    let (resid, mlp_norm) = norm::forward_of_sum(&feed_forward.norm, &mlp_out, &resid_mid);
+    let (resid, mlp_norm) = norm::forward_of_sum(&feed_forward.norm, &mlp_out, resid_mid.view());
     let trace = FeedForwardTrace {
         resid_mid,
         mlp_pre,

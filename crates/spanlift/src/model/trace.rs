@@ -4,6 +4,7 @@
 //! units, I units of a layer's blocks (H, but behind a bottleneck), F feed-forward units, A heads.
 //! Input and reference are two parts of one trace, or of two. Memory is linear in the layers.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::ops::attention::Head;
@@ -76,10 +77,26 @@ pub struct Trace<T> {
     pub layers: Vec<LayerTrace<T>>,
     /// The layers' inputs, from which the walk makes each layer again; (L, N, H), or empty.
     pub resid_pre: Vec<Matrix<T>>,
-    /// The final hidden states; (N, H).
+    /// The final hidden states; (N, H), or of the sequences before the narrow ones alone.
     pub output: Matrix<T>,
-    /// Start logits in column 0, end logits in column 1; (N, 2).
+    /// Start logits in column 0, end logits in column 1; (N, 2). NaN where they were not computed.
     pub logits: Matrix<T>,
+    /// The end of the sequences whose last layer was computed for some tokens alone.
+    pub narrow: Option<Narrow<T>>,
+}
+
+/// The last layer behind its keys and values, and the final hidden states, for R tokens of some sequences alone: METHOD section 6.
+/// What the trace's last layer holds there is of the sequences before these; a walk's inputs, and its references, lie on one side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Narrow<T> {
+    /// The first of these sequences; the others follow it to the last.
+    pub from: usize,
+    /// The tokens of each sequence that were computed; they rise.
+    pub tokens: Vec<Vec<usize>>,
+    /// The layer without its input, queries, keys and values; (R, …).
+    pub layer: LayerTrace<T>,
+    /// The final hidden states; (R, H).
+    pub output: Matrix<T>,
 }
 
 /// Neighbouring sequences of a forward pass: a walk's inputs, or its references.
@@ -128,6 +145,34 @@ impl<'a, T: Real> Part<'a, T> {
         matrix.view().block(self.rows.clone(), 0..matrix.cols())
     }
 
+    /// Where the last layer was computed for some tokens of these sequences alone, which must be the wanted ones: that, and the first
+    /// of its rows that are of these sequences.
+    ///
+    /// # Panics
+    ///
+    /// Where it was computed for others.
+    fn narrow(&self, wanted: &[Vec<usize>]) -> Option<(&'a Narrow<T>, usize)> {
+        let narrow = self.trace.narrow.as_ref()?;
+        let at = self.sequence.checked_sub(narrow.from)?;
+        let computed = &narrow.tokens[at..at + wanted.len()];
+        assert_eq!(
+            computed, wanted,
+            "the last layer for the tokens of the target"
+        );
+        Some((narrow, narrow.tokens[..at].iter().map(Vec::len).sum()))
+    }
+
+    /// The final hidden states of these tokens of each sequence, `rows` of the part; (R, H).
+    pub(super) fn output(&self, wanted: &[Vec<usize>], rows: &[usize]) -> Matrix<T> {
+        match self.narrow(wanted) {
+            Some((narrow, first)) => {
+                let rows: Vec<usize> = (first..first + rows.len()).collect();
+                picked(narrow.output.view(), &rows)
+            }
+            None => picked(self.of(&self.trace.output), rows),
+        }
+    }
+
     /// What stands behind the keys and values of a layer, for these tokens of each sequence alone.
     pub(super) fn narrowed(
         &self,
@@ -135,7 +180,15 @@ impl<'a, T: Real> Part<'a, T> {
         wanted: &[Vec<usize>],
         rows: &[usize],
         each: usize,
-    ) -> (LayerTrace<T>, Self) {
+    ) -> (Cow<'a, LayerTrace<T>>, Self) {
+        if let Some((narrow, first)) = self.narrow(wanted) {
+            let part = Self {
+                trace: self.trace,
+                sequence: self.sequence - narrow.from,
+                rows: first..first + rows.len(),
+            };
+            return (Cow::Borrowed(&narrow.layer), part);
+        }
         let of = |matrix: &Matrix<T>| picked(self.of(matrix), rows);
         let norm = |kept: &norm::Kept<T>| kept.picked(self.first(), rows);
         let heads = self.heads(&layer.heads, each, wanted.len());
@@ -163,7 +216,7 @@ impl<'a, T: Real> Part<'a, T> {
             sequence: 0,
             rows: 0..rows.len(),
         };
-        (narrowed, part)
+        (Cow::Owned(narrowed), part)
     }
 
     /// The heads of `sequences` sequences, of those of a layer.
@@ -196,6 +249,10 @@ impl<T: Real> Trace<T> {
         self.output.recycle();
         self.layers.into_iter().for_each(LayerTrace::recycle);
         self.resid_pre.into_iter().for_each(Matrix::recycle);
+        if let Some(narrow) = self.narrow {
+            narrow.layer.recycle();
+            narrow.output.recycle();
+        }
     }
 }
 

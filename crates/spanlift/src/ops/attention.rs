@@ -22,8 +22,10 @@ use super::rows::{picked, vectorised};
 use super::softmax::{self, Row};
 use super::{Matrix, Real};
 
-/// Queries that a head takes at a time: a multiple of every tile's rows.
+/// Queries that a head takes at a time, down and back: a multiple of every tile's rows. Down, the scores of some are written over
+/// and over; back, m_K and m_V are added to for each of these.
 const QUERIES: usize = 48;
+const QUERIES_BACK: usize = 96;
 
 /// Attention of one head over one sequence, or of n of its queries: what P and ln P are made of again.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,10 +183,10 @@ fn query_starts(wanted: Wanted<'_>, starts: &[usize]) -> Vec<usize> {
 }
 
 /// So many queries, some at a time.
-fn parts(n: usize) -> impl Iterator<Item = Range<usize>> {
+fn parts(n: usize, some: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n)
-        .step_by(QUERIES)
-        .map(move |first| first..n.min(first + QUERIES))
+        .step_by(some)
+        .map(move |first| first..n.min(first + some))
 }
 
 /// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N). Of the wanted
@@ -236,27 +238,33 @@ fn forward_head<T: Real>(
     let n = queries.len();
     let mut shifted = Matrix::reused(n, s);
     let mut z = Vec::with_capacity(n);
-    let mut probs = Matrix::reused(QUERIES.min(n), s);
-    for part in parts(n) {
+    // Of some queries: what is written row by row alone goes to memory that is not at hand.
+    let some = QUERIES.min(n);
+    let (mut scores, mut probs) = (Matrix::reused(some, s), Matrix::reused(some, s));
+    for part in parts(n, QUERIES) {
         let queries = &queries[part.clone()];
         let q = picked(q, queries);
         keys.multiply(
-            shifted.view_mut().part(part.clone()),
+            scores.view_mut().part(0..part.len()),
             false,
             scale,
             q.view(),
         );
         if let Some(terms) = &terms {
-            let scores = &mut shifted.data_mut()[part.start * s..part.end * s];
-            terms.add(queries, q.view(), scores);
+            terms.add(queries, q.view(), &mut scores.data_mut()[..part.len() * s]);
         }
         for (at, i) in part.clone().enumerate() {
-            z.push(softmax::forward(shifted.row_mut(i), probs.row_mut(at)));
+            z.push(softmax::forward(
+                scores.row(at),
+                shifted.row_mut(i),
+                probs.row_mut(at),
+            ));
         }
         let probs = probs.view().block(0..part.len(), 0..s);
         values.multiply(ctx.part(part), false, T::ONE, probs);
         q.recycle();
     }
+    scores.recycle();
     probs.recycle();
     keys.recycle();
     values.recycle();
@@ -330,12 +338,12 @@ fn multiplier_head<T: Real>(
     let of = |pass: usize, part| columns.of(pairs.passes[pass].qkv, rows, part);
     let mean = |part| {
         let [a, b] = pairs.product.map(|pass| of(pass, part));
-        combined(a, b, |a, b| T::of(0.5) * (a + b))
+        combined(a, b, |a, b, mean| half_sum(a, b, mean))
     };
     let (q, k, v) = (mean(0), mean(1), mean(2));
     let (keys, values) = (Panels::of(k.view()), Panels::of(v.view().t()));
     let changes = edges.wanted().then(|| {
-        let change = combined(of(0, 2), of(1, 2), |v, v0| v - v0);
+        let change = combined(of(0, 2), of(1, 2), |v, v0, d| difference(v, v0, d));
         let panels = Panels::of(change.view().t());
         change.recycle();
         panels
@@ -352,25 +360,21 @@ fn multiplier_head<T: Real>(
         (0..s).for_each(|j| m_v.row_mut(j).fill(T::ZERO));
     }
     let mut scratch = vec![T::ZERO; s];
-    for part in parts(queries.len()) {
+    let mut probs = [vec![T::ZERO; s], vec![T::ZERO; s]];
+    for part in parts(queries.len(), QUERIES_BACK) {
         let (first, n) = (part.start, part.len());
         let queries = &queries[part.clone()];
         let m_o = m_o.block(part.clone(), 0..width);
-        let of_pass = |pass: usize| {
-            let head = &pairs.passes[pass].heads[at];
-            let mut probs = Matrix::reused(n, s);
-            for (row, i) in part.clone().enumerate() {
-                softmax::again(head.shifted.row(i), head.z[i], probs.row_mut(row));
-            }
-            probs
-        };
-        let probs = [of_pass(0), of_pass(1)];
         let mut m_s = Matrix::reused(n, s);
         values.multiply(m_s.view_mut(), false, T::ONE, m_o); // m_P until the softmax rule
         let mut pattern = changes.as_ref().map(|_| Matrix::reused(n, s));
         let mut mean_probs = Matrix::reused(n, s);
         for (row, i) in part.enumerate() {
-            let [a, b] = pairs.product.map(|pass| probs[pass].row(row));
+            for (pass, probs) in probs.iter_mut().enumerate() {
+                let head = &pairs.passes[pass].heads[at];
+                softmax::again(head.shifted.row(i), head.z[i], probs);
+            }
+            let [a, b] = pairs.product.map(|pass| &probs[pass][..]);
             half_sum(a, b, mean_probs.row_mut(row));
             if let Some(pattern) = &mut pattern {
                 pattern.row_mut(row).copy_from_slice(m_s.row(row));
@@ -378,7 +382,7 @@ fn multiplier_head<T: Real>(
             let of_row = |pass: usize| {
                 let head = &pairs.passes[pass].heads[at];
                 Row {
-                    p: probs[pass].row(row),
+                    p: &probs[pass],
                     shifted: head.shifted.row(i),
                     log_z: head.z[i].ln(),
                 }
@@ -388,7 +392,7 @@ fn multiplier_head<T: Real>(
                 let [p, p0] = &probs;
                 match centre {
                     Some(centre) => {
-                        pattern_row(p.row(row), p0.row(row), centre, pattern.row_mut(row));
+                        pattern_row(p, p0, centre, pattern.row_mut(row));
                     }
                     None => pattern.row_mut(row).fill(T::ZERO),
                 }
@@ -415,7 +419,7 @@ fn multiplier_head<T: Real>(
             }
             edges.take(queries, pattern, content);
         }
-        for matrix in probs.into_iter().chain([m_s, mean_probs, own_q, q]) {
+        for matrix in [m_s, mean_probs, own_q, q] {
             matrix.recycle();
         }
         pattern.into_iter().for_each(Matrix::recycle);
@@ -479,14 +483,25 @@ vectorised! {
     }
 }
 
-/// f of each pair.
-fn combined<T: Real>(a: View<'_, T>, b: View<'_, T>, f: impl Fn(T, T) -> T) -> Matrix<T> {
+vectorised! {
+    fn difference<'a, T: Real>(a: &'a [T], b: &'a [T], difference: &'a mut [T]) -> () {
+        let n = difference.len();
+        let (a, b) = (&a[..n], &b[..n]);
+        for j in 0..n {
+            difference[j] = a[j] - b[j];
+        }
+    }
+}
+
+/// Row by row.
+fn combined<T: Real>(
+    a: View<'_, T>,
+    b: View<'_, T>,
+    f: impl Fn(&[T], &[T], &mut [T]),
+) -> Matrix<T> {
     let mut result = Matrix::reused(a.rows(), a.cols());
     for i in 0..a.rows() {
-        let pairs = a.row(i).iter().zip(b.row(i));
-        for (result, (&a, &b)) in result.row_mut(i).iter_mut().zip(pairs) {
-            *result = f(a, b);
-        }
+        f(a.row(i), b.row(i), result.row_mut(i));
     }
     result
 }
@@ -958,7 +973,7 @@ mod tests {
     /// time, each of which fits.
     #[test]
     fn blocks_of_queries_add_up() {
-        let (s, count) = (2 * QUERIES + 5, 3);
+        let (s, count) = (2 * QUERIES_BACK + 5, 5);
         let matrix = |a: f64, rows: usize, cols: usize| {
             Matrix::<f64>::from_vec(rows, cols, wave(rows * cols, a, 1.1))
         };

@@ -3,7 +3,7 @@
 //! Shapes: m, x, x0 (S, H) give (S) or, by head, (S, A) sums. Products and sums run in f64, whatever T is.
 
 use super::product::View;
-use super::rows::{LANES, fold, map_rows, vectorised};
+use super::rows::{fold, lanes, map_rows, vectorised};
 use super::{Matrix, Real};
 
 /// A token's contributions at one cut.
@@ -46,23 +46,14 @@ vectorised! {
     fn contribution<'a, T: Real>(m: &'a [T], x: &'a [T], x0: &'a [T]) -> Contribution {
         let n = m.len();
         let (x, x0) = (&x[..n], &x0[..n]);
-        let one = |k: usize| m[k].f64() * (x[k].f64() - x0[k].f64());
-        let (mut positive, mut negative) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-        let whole = n - n % LANES;
-        let mut at = 0;
-        while at < whole {
-            for lane in 0..LANES {
-                let c = one(at + lane);
-                positive[lane] += if c > 0.0 { c } else { 0.0 };
-                negative[lane] += if c > 0.0 { 0.0 } else { c };
+        let [positive, negative] = lanes([m, x, x0], [0.0, 0.0], |[positive, negative], [m, x, x0]| {
+            let c = m.f64() * (x.f64() - x0.f64());
+            if c > 0.0 {
+                [positive + c, negative + 0.0]
+            } else {
+                [positive + 0.0, negative + c]
             }
-            at += LANES;
-        }
-        for lane in 0..n - whole {
-            let c = one(whole + lane);
-            positive[lane] += if c > 0.0 { c } else { 0.0 };
-            negative[lane] += if c > 0.0 { 0.0 } else { c };
-        }
+        });
         Contribution { positive: fold(positive), negative: fold(negative) }
     }
 }

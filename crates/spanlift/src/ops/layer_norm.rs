@@ -6,6 +6,7 @@
 //!
 //! Shapes: x, y (S, H); kept: n (S, H) and r = 1/σ (S).
 
+use super::product::View;
 use super::rows::{each_row, each_row_with, lane_sum, vectorised};
 use super::{Matrix, Real, sum};
 use crate::model::LayerNorm;
@@ -35,7 +36,7 @@ pub fn forward<T: Real>(norm: &LayerNorm<T>, mut x: Matrix<T>) -> (Matrix<T>, Ke
 pub fn forward_of_sum<T: Real>(
     norm: &LayerNorm<T>,
     x1: &Matrix<T>,
-    x2: &Matrix<T>,
+    x2: View<'_, T>,
 ) -> (Matrix<T>, Kept<T>) {
     let mut n = Matrix::reused(x1.rows(), x1.cols());
     let mut r = vec![T::ZERO; x1.rows()];
@@ -95,7 +96,7 @@ vectorised! {
         for k in 0..h {
             m[k] = r * m[k] * gamma[k];
         }
-        let mean = lane_sum(h, |k| m[k]) * (T::ONE / T::of(h as f64));
+        let mean = lane_sum([&*m], |[m]| m) * (T::ONE / T::of(h as f64));
         for k in 0..h {
             m[k] -= mean;
         }
@@ -107,11 +108,11 @@ vectorised! {
     fn normalise<'a, T: Real>(x: &'a mut [T], eps: T) -> T {
         let h = x.len();
         let per = T::ONE / T::of(h as f64);
-        let mean = lane_sum(h, |k| x[k]) * per;
+        let mean = lane_sum([&*x], |[x]| x) * per;
         for k in 0..h {
             x[k] -= mean;
         }
-        let r = T::ONE / (lane_sum(h, |k| x[k] * x[k]) * per + eps).sqrt();
+        let r = T::ONE / (lane_sum([&*x], |[x]| x * x) * per + eps).sqrt();
         for k in 0..h {
             x[k] *= r;
         }
@@ -137,12 +138,13 @@ vectorised! {
         // ρ = 1/σ̄ without the digits that 1/r + 1/r0 would lose.
         let rho = T::of(2.0) * r * r0 / (r + r0);
         let (sigma, sigma0) = (half / r, half / r0);
-        let along = lane_sum(h, |k| m[k] * gamma[k] * (n[k] + n0[k])) * half * per * rho * rho;
+        let along = lane_sum([&*m, gamma, n, n0], |[m, gamma, n, n0]| m * gamma * (n + n0));
+        let along = along * half * per * rho * rho;
         for k in 0..h {
             let c = n[k] * sigma + n0[k] * sigma0;
             m[k] = rho * m[k] * gamma[k] - along * c;
         }
-        let mean = lane_sum(h, |k| m[k]) * per;
+        let mean = lane_sum([&*m], |[m]| m) * per;
         for k in 0..h {
             m[k] -= mean;
         }

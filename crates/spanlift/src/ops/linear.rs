@@ -4,17 +4,29 @@
 //!
 //! Shapes: x (S, in), W (out, in), b (out), y (S, out).
 
+use super::product::View;
 use super::{Matrix, Real, activation};
 use crate::model::{Activation, Linear};
 
 /// y (S, out).
 pub fn forward<T: Real>(linear: &Linear<T>, x: &Matrix<T>) -> Matrix<T> {
+    forward_of(linear, x.view())
+}
+
+/// The same of a view.
+pub fn forward_of<T: Real>(linear: &Linear<T>, x: View<'_, T>) -> Matrix<T> {
     let mut y = Matrix::reused(x.rows(), linear.weight.outputs());
-    linear.weight.down(x.view(), &linear.bias, y.view_mut());
+    linear.weight.down(x, &linear.bias, y.view_mut());
     y
 }
 
-/// u = xWᵀ + b and g = f(u), both (S, out).
+/// Numbers of a cache line.
+const fn line<T>() -> usize {
+    64 / size_of::<T>()
+}
+
+/// u = xWᵀ + b and g = f(u), both (S, out), but that g's rows lie one cache line farther apart: where the distance is a multiple of
+/// 4096 bytes, as of 3072 numbers, the rows that the next map takes at a time would drive each other out of the cache.
 pub fn forward_activated<T: Real>(
     linear: &Linear<T>,
     f: Activation,
@@ -22,10 +34,11 @@ pub fn forward_activated<T: Real>(
 ) -> (Matrix<T>, Matrix<T>) {
     let (rows, outputs) = (x.rows(), linear.weight.outputs());
     let mut u = Matrix::reused(rows, outputs);
-    let mut g = Matrix::reused(rows, outputs);
+    let mut g = Matrix::reused(rows, outputs + line::<T>());
+    let [to, _] = g.view_mut().split(outputs);
     let act = |u: &[T], g: &mut [T]| activation::forward(f, u, g);
     let (weight, bias) = (&linear.weight, &linear.bias);
-    weight.down_and(x.view(), bias, u.view_mut(), g.view_mut(), act);
+    weight.down_and(x.view(), bias, u.view_mut(), to, act);
     (u, g)
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Shapes: x, y (S, H), γ, β (H).
 
+use super::product::View;
 use super::rows::{each_row, picked};
 use super::{Matrix, Real, layer_norm, sum};
 use crate::model::Norm;
@@ -62,7 +63,7 @@ pub fn forward<T: Real>(norm: &Norm<T>, mut x: Matrix<T>) -> (Matrix<T>, Kept<T>
 pub fn forward_of_sum<T: Real>(
     norm: &Norm<T>,
     x1: &Matrix<T>,
-    x2: &Matrix<T>,
+    x2: View<'_, T>,
 ) -> (Matrix<T>, Kept<T>) {
     match norm {
         Norm::LayerNorm(norm) => {
@@ -70,8 +71,8 @@ pub fn forward_of_sum<T: Real>(
             (y, Kept::LayerNorm(kept))
         }
         Norm::NoNorm { .. } => {
-            let mut x = x1.clone();
-            sum::forward(&mut x, x2);
+            let mut x = Matrix::reused(x1.rows(), x1.cols());
+            each_row(&mut x, |i, x| sum::of_rows(x1.row(i), x2.row(i), x));
             forward(norm, x)
         }
     }

@@ -85,22 +85,48 @@ pub(crate) fn spread<T: Real>(x: &Matrix<T>, rows: &[usize], count: usize) -> Ma
 /// machine's vector width, fixes the order of additions.
 pub(crate) const LANES: usize = 16;
 
-/// Sum of `f(i)` for i in 0..n, in [`LANES`] partial sums.
+/// [`LANES`] partial results of rows of one length, M of each: f takes what a lane has so far and the next K numbers. Whole chunks,
+/// whose places need no check: only then does it become vector code.
+///
+/// # Panics
+///
+/// Where the rows have not one length.
 #[inline(always)]
-pub(crate) fn lane_sum<T: Real>(n: usize, f: impl Fn(usize) -> T) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let whole = n - n % LANES;
-    let mut at = 0;
-    while at < whole {
-        for lane in 0..LANES {
-            lanes[lane] += f(at + lane);
+pub(crate) fn lanes<T: Copy, U: Copy, const K: usize, const M: usize>(
+    rows: [&[T]; K],
+    start: [U; M],
+    f: impl Fn([U; M], [T; K]) -> [U; M],
+) -> [[U; LANES]; M] {
+    let n = rows.first().map_or(0, |row| row.len());
+    assert!(rows.iter().all(|row| row.len() == n), "rows of one length");
+    let mut lanes = start.map(|start| [start; LANES]);
+    let mut step = |lane: usize, next: [T; K]| {
+        let so_far = std::array::from_fn(|m| lanes[m][lane]);
+        for (lanes, one) in lanes.iter_mut().zip(f(so_far, next)) {
+            lanes[lane] = one;
         }
-        at += LANES;
+    };
+    let chunks = rows.map(|row| row.as_chunks::<LANES>());
+    for at in 0..n / LANES {
+        let chunk: [&[T; LANES]; K] = std::array::from_fn(|k| &chunks[k].0[at]);
+        for lane in 0..LANES {
+            step(lane, chunk.map(|row| row[lane]));
+        }
     }
-    for lane in 0..n - whole {
-        lanes[lane] += f(whole + lane);
+    for lane in 0..n % LANES {
+        step(lane, chunks.map(|(_, rest)| rest[lane]));
     }
-    fold(lanes)
+    lanes
+}
+
+/// Sum of f over rows of one length, in [`LANES`] partial sums.
+#[inline(always)]
+pub(crate) fn lane_sum<T: Copy, U: Real, const K: usize>(
+    rows: [&[T]; K],
+    f: impl Fn([T; K]) -> U,
+) -> U {
+    let [sums] = lanes(rows, [U::ZERO], |[sum], next| [sum + f(next)]);
+    fold(sums)
 }
 
 /// Adds the partial sums up as a tree.

@@ -240,6 +240,19 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     }
 }
 
+/// Has the cache fetch what lies there, which may be anywhere: a tile's sums find their rows of Y at hand.
+#[inline(always)]
+fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Where a tile of a job begins, and how far it goes.
 struct Part<T> {
     inner: usize,
@@ -263,30 +276,33 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
 ) -> usize {
     let lanes = size_of::<T::Vector>() / size_of::<T>();
     let mut b = part.b.cast::<T::Vector>();
-    let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
+    // Of the first vectors and of the second: one array of both would be cleared by a call, in memory.
+    let zero = T::splat(simd, T::ZERO);
+    let (mut sums, mut more) = ([zero; ROWS], [zero; ROWS]);
     let step = T::PANEL / lanes;
     // A pointer for every other row, and the distance to its neighbour: derived from one another in each round, the
     // addresses would take as long as the multiply-adds.
     let rows: [*const T; 6] =
         std::array::from_fn(|pair| black_box(part.a.wrapping_add(2 * pair * job.a_stride)));
     let next = black_box(job.a_stride);
+    for r in 0..ROWS {
+        for v in 0..VECTORS {
+            prefetch(part.y.wrapping_add(r * job.y_stride + v * lanes));
+        }
+    }
     for k in 0..part.inner {
         // SAFETY: a panel's row has `PANEL` elements, of which these are `VECTORS` vectors; A has `ROWS` rows here.
         unsafe {
-            let mut right = [T::splat(simd, T::ZERO); VECTORS];
-            for (v, right) in right.iter_mut().enumerate() {
-                *right = b.add(v).read_unaligned();
-            }
-            for (r, sums) in sums.iter_mut().enumerate() {
+            let right = [b.read_unaligned(), b.add(1).read_unaligned()];
+            for r in 0..ROWS {
                 let a = if ALONG {
                     rows[r / 2].add(if r % 2 == 0 { k } else { next + k })
                 } else {
                     part.a.add(k * job.a_stride).add(r)
                 };
                 let left = T::splat(simd, *a);
-                for v in 0..VECTORS {
-                    sums[v] = T::mul_add(simd, left, right[v], sums[v]);
-                }
+                sums[r] = T::mul_add(simd, left, right[0], sums[r]);
+                more[r] = T::mul_add(simd, left, right[1], more[r]);
             }
         }
         b = b.wrapping_add(step);
@@ -294,30 +310,38 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
     let width = VECTORS * lanes;
     if part.cols == width {
         let alpha = T::splat(simd, job.alpha);
-        for (r, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let sum = T::mul(simd, alpha, sum);
-                // SAFETY: `width` columns of a row of Y, and of the bias.
-                unsafe {
-                    let y = part.y.add(r * job.y_stride).cast::<T::Vector>().add(v);
-                    let before = match part.onto {
-                        Onto::Zero => None,
-                        Onto::Y => Some(y.cast_const()),
-                        Onto::Bias(bias) => Some(bias.cast::<T::Vector>().add(v)),
-                    };
-                    y.write_unaligned(match before {
-                        Some(before) => T::add(simd, before.read_unaligned(), sum),
-                        None => sum,
-                    });
+        // What becomes of a sum at a place of Y. A loop for each case: with the cases inside it, it is too long to be
+        // unrolled early, and the sums would begin in memory.
+        macro_rules! write {
+            ($f:expr) => {
+                for r in 0..ROWS {
+                    // SAFETY: `width` columns of a row of Y.
+                    unsafe {
+                        let y = part.y.add(r * job.y_stride).cast::<T::Vector>();
+                        y.write_unaligned($f(0, y, T::mul(simd, alpha, sums[r])));
+                        let y = y.add(1);
+                        y.write_unaligned($f(1, y, T::mul(simd, alpha, more[r])));
+                    }
                 }
+            };
+        }
+        match part.onto {
+            Onto::Zero => write!(|_, _, sum| sum),
+            // SAFETY: as above.
+            Onto::Y => write!(|_, y: *mut T::Vector, sum| T::add(simd, y.read_unaligned(), sum)),
+            Onto::Bias(bias) => {
+                let bias = bias.cast::<T::Vector>();
+                // SAFETY: the bias has these `width` columns.
+                let bias = unsafe { [bias.read_unaligned(), bias.add(1).read_unaligned()] };
+                write!(|v: usize, _, sum| T::add(simd, bias[v], sum));
             }
         }
         return ROWS;
     }
     // A narrow tile, number by number: from memory, so that the sums above can stay in registers.
     let mut stored = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-    for (stored, sums) in stored.iter_mut().zip(&sums) {
-        *stored = *sums;
+    for r in 0..ROWS {
+        stored[r] = [sums[r], more[r]];
     }
     for c in 0..part.cols {
         for (r, stored) in stored.iter().enumerate() {

@@ -214,6 +214,29 @@ impl<'a, T: Copy> ViewMut<'a, T> {
         }
     }
 
+    /// The first columns, so many, and the others.
+    ///
+    /// # Panics
+    ///
+    /// Where it has not so many.
+    #[must_use]
+    pub fn split(self, columns: usize) -> [Self; 2] {
+        assert!(columns <= self.cols, "{columns} of {} columns", self.cols);
+        // The two are disjoint, and `self` is gone.
+        let others = ViewMut {
+            start: self.start.wrapping_add(columns),
+            cols: self.cols - columns,
+            ..self
+        };
+        [
+            ViewMut {
+                cols: columns,
+                ..self
+            },
+            others,
+        ]
+    }
+
     /// Cuts the rectangle at rows `row_cuts` (which begin with 0 and end with the number of rows) and into
     /// `columns` equal groups of columns: the blocks of the first rows first.
     ///

@@ -230,12 +230,13 @@ impl<T: Real> Weights<T> {
             for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - from);
                 // Rows of Wᵀ, gathered from the panels that hold these outputs.
-                for (row, input) in (first..first + rows).enumerate() {
-                    for output in (from..from + inner).step_by(T::PANEL) {
-                        let start = (output / T::PANEL * self.inputs + input) * T::PANEL;
-                        let len = T::PANEL.min(from + inner - output);
-                        block.row_mut(row)[output - from..][..len]
-                            .copy_from_slice(&self.panels[start..start + len]);
+                // Panel by panel: in a panel they are neighbours.
+                for output in (from..from + inner).step_by(T::PANEL) {
+                    let start = (output / T::PANEL * self.inputs + first) * T::PANEL;
+                    let len = T::PANEL.min(from + inner - output);
+                    let inputs = self.panels[start..].chunks_exact(T::PANEL);
+                    for (row, input) in inputs.take(rows).enumerate() {
+                        block.row_mut(row)[output - from..][..len].copy_from_slice(&input[..len]);
                     }
                 }
                 for token in (0..tokens).step_by(T::PANEL) {
