@@ -12,7 +12,7 @@ mod common;
 use std::path::Path;
 
 use common::measure::{median, peak, reset_peak, resident};
-use common::pass::{Question, checked, explain, forward_alone};
+use common::pass::{Question, checked, explain, forward_alone, logits};
 use serde::Deserialize;
 use serde_json::json;
 use spanlift::attribute::Span;
@@ -66,11 +66,10 @@ fn main() {
     let repeats = input.repeats.max(1);
     let seconds = median((0..repeats).map(|_| explain(&encoder, &questions).total));
     let forward = median((0..repeats).map(|_| forward_alone(&encoder, &questions[0])));
-    let numbers = first.logits.data();
-    let (logits, reference_logits) = numbers.split_at(numbers.len() / 2);
+    let [logits, reference_logits] = logits(&encoder, &questions[0]);
     let found = json!({
         "threads": threads, "seconds": seconds, "forward": forward, "memory": memory, "error": worst, "delta": delta,
-        "logits": logits, "reference_logits": reference_logits
+        "logits": logits.data(), "reference_logits": reference_logits.data()
     });
     println!("{found}");
 }

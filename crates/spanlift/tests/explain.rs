@@ -219,21 +219,31 @@ fn top_edges_are_the_strongest_of_all() {
 /// Layers made again give the same numbers; attention that was asked for is there all the same.
 #[test]
 fn a_lean_run_explains_the_same() {
-    let of = |lean: bool, attention: bool| {
-        explain(&Options {
-            lean,
-            attention,
-            ..Options::default()
-        })
-        .unwrap()
-    };
-    let want = of(false, true);
-    assert_eq!(want.attention.len(), want.explanation.model.layers);
-    for attention in [false, true] {
-        let got = of(true, attention);
-        assert_eq!(got.explanation, want.explanation);
-        let kept = if attention { &want.attention[..] } else { &[] };
-        assert_eq!(got.attention, kept);
+    let explainer = explainer("four-layers");
+    // Of several windows the answer is known before the pass that is walked back.
+    for passage in [PASSAGE, &long_passage()] {
+        for reference in [
+            Reference::Mask,
+            Reference::Several(vec![Reference::Mask, Reference::Unk]),
+        ] {
+            let of = |lean: bool, attention: bool| {
+                let options = Options {
+                    lean,
+                    attention,
+                    reference: reference.clone(),
+                    ..Options::default()
+                };
+                explainer.explain(QUESTION, passage, &options).unwrap()
+            };
+            let want = of(false, true);
+            assert_eq!(want.attention.len(), want.explanation.model.layers);
+            for [lean, attention] in [[true, false], [true, true], [false, false]] {
+                let got = of(lean, attention);
+                assert_eq!(got.explanation, want.explanation);
+                let kept = if attention { &want.attention[..] } else { &[] };
+                assert_eq!(got.attention, kept);
+            }
+        }
     }
 }
 
@@ -274,14 +284,20 @@ fn versus_is_the_difference_of_two_spans() {
             ..Options::default()
         })
     };
-    for other in ["keeper", ""] {
+    // The last two share an end, and a start, where their parts cancel.
+    for [answer, other] in [
+        ["mayor", "keeper"],
+        ["mayor", ""],
+        ["old bridge", "the old bridge"],
+        ["the old", "the old bridge"],
+    ] {
         let versus = explanation(&Options {
             target: TargetKind::Versus,
             versus: Some(other.to_owned()),
-            answer: AnswerChoice::Text("mayor".to_owned()),
+            answer: AnswerChoice::Text(answer.to_owned()),
             ..Options::default()
         });
-        let (a, b) = (span("mayor"), span(other));
+        let (a, b) = (span(answer), span(other));
         assert!((versus.target.value - (a.target.value - b.target.value)).abs() < 1e-12);
         // The walk is linear in u and v: so are the scores.
         for (l, layer) in versus.layers.iter().enumerate() {

@@ -15,12 +15,12 @@ use spanlift::attribute::rules::{
     SOFTMAX_GRADIENT, SOFTMAX_PATH,
 };
 use spanlift::attribute::{
-    Attribution, KeepEdges, Reference, Span, Target, absolute, attribute, sum,
+    Attribution, KeepEdges, Reference, Span, Target, absolute, attribute, sum, target_tokens,
 };
 use spanlift::checkpoint::Source;
 use spanlift::model::{
-    Activation, Encoder, Family, FeedForwardTrace, Layout, Norm, Part, Projections, Trace, forward,
-    forward_lean,
+    Activation, Encoder, Family, FeedForwardTrace, Keep, Layout, Norm, Part, Projections, Trace,
+    forward, forward_lean, forward_pruned,
 };
 use spanlift::ops::contribution::Contribution;
 use spanlift::ops::product::Weights;
@@ -398,6 +398,16 @@ proptest! {
         for pass in [forward, forward_lean] {
             let trace = pass(&encoder, &layout.twice(), both());
             prop_assert_eq!(&of(trace.part(0..1), trace.part(1..2)), &want);
+        }
+        // The last layer for the target's tokens alone: of passes of their own.
+        let tokens = target_tokens(&layout, &[case.target]);
+        for keep in [Keep::All, Keep::Inputs] {
+            let pruned = [&x, &x0].map(|x| {
+                forward_pruned(&encoder, &layout, x.clone(), keep, 0, |_| tokens.clone())
+            });
+            prop_assert_eq!(&of((&pruned[0]).into(), (&pruned[1]).into()), &want);
+            prop_assert_eq!(&of((&input).into(), (&pruned[1]).into()), &want);
+            prop_assert_eq!(&of((&lean[0]).into(), (&pruned[1]).into()), &want);
         }
     }
 

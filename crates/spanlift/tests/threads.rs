@@ -14,9 +14,9 @@ use spanlift::answer::AnswerOptions;
 use spanlift::attribute::rules::{Preset, RESCALE, REVEAL_CANCEL, SOFTMAX_PATH};
 use spanlift::attribute::{KeepEdges, Span, Target, attribute, target_tokens};
 use spanlift::checkpoint::Source;
-use spanlift::model::{Encoder, Family, Keep, Layout, forward, forward_narrow};
+use spanlift::model::{Encoder, Family, Keep, Layout, forward, forward_pruned};
 use spanlift::ops::{Real, embedding};
-use spanlift::{Explainer, Item, Options};
+use spanlift::{Explained, Explainer, Item, Options};
 
 const THREADS: [usize; 4] = [1, 2, 3, 7];
 const PRESETS: [Preset; 3] = [RESCALE, REVEAL_CANCEL, SOFTMAX_PATH];
@@ -65,10 +65,17 @@ fn question(s: usize) -> Question {
         ids: mixed(s),
         reference: mixed(s + 11),
         segments: (0..s).map(|i| u32::from(i > s / 3)).collect(),
-        target: if s.is_multiple_of(2) {
-            Target::Span(span)
-        } else {
-            Target::Margin(span)
+        target: match s % 3 {
+            0 => Target::Span(span),
+            1 => Target::Margin(span),
+            // At their end the two cancel.
+            _ => Target::Versus(
+                span,
+                Span {
+                    start: s / 2 - 1,
+                    ..span
+                },
+            ),
         },
     }
 }
@@ -105,7 +112,7 @@ fn passed<T: Real>(
     let words = embedding::words(&encoder.embeddings, &ids);
     let trace = match last {
         Last::All => forward(encoder, &both, words),
-        Last::Of(full, keep) => forward_narrow(encoder, &both, words, keep, full, |logits| {
+        Last::Of(full, keep) => forward_pruned(encoder, &both, words, keep, full, |logits| {
             assert_eq!(logits.rows(), both.starts[full]);
             tokens[full..].to_vec()
         }),
@@ -247,20 +254,21 @@ fn check_checkpoints<T: Real>() {
                 attention: true,
                 ..Options::default()
             };
-            let run = |threads: usize, items: &[Item<'_>]| -> Vec<String> {
+            let run_with = |threads: usize, items: &[Item<'_>], options: &Options| {
                 on(threads, || {
                     let folder = folder(model);
                     let explainer = Explainer::<T>::load(Source::Folder(&folder)).unwrap();
-                    let found = explainer.explain_batch(items, &options);
-                    found
-                        .into_iter()
-                        .map(|explained| {
-                            let explained = explained.unwrap();
-                            assert!(explained.edges.is_some() && !explained.attention.is_empty());
-                            format!("{explained:?}")
-                        })
-                        .collect()
+                    let found = explainer.explain_batch(items, options).into_iter();
+                    found.map(Result::unwrap).collect::<Vec<_>>()
                 })
+            };
+            let run = |threads: usize, items: &[Item<'_>]| -> Vec<String> {
+                let found = run_with(threads, items, &options).into_iter();
+                let text = |explained: Explained<T>| {
+                    assert!(explained.edges.is_some() && !explained.attention.is_empty());
+                    format!("{explained:?}")
+                };
+                found.map(text).collect()
             };
             let what = format!("{model}, {}, {}", preset.name, T::NAME);
             let want = run(1, &items);
@@ -271,6 +279,31 @@ fn check_checkpoints<T: Real>() {
             }
             for (item, want) in items.iter().zip(&want) {
                 same(&format!("{what}, alone"), &run(2, &[*item])[0], want);
+            }
+            // Without the probabilities, where the answer of several windows is known before: alone the input's last layer is computed
+            // for the target's tokens, beside a passage of one window for all.
+            let without = Options {
+                attention: false,
+                ..options.clone()
+            };
+            let text = |x: &Explained<T>| format!("{:?} {:?}", x.explanation, x.edges);
+            let together = run_with(2, &items, &without);
+            for ((item, together), with) in items
+                .iter()
+                .zip(&together)
+                .zip(run_with(2, &items, &options))
+            {
+                let alone = &run_with(2, &[*item], &without)[0];
+                same(
+                    &format!("{what}, no attention"),
+                    &text(together),
+                    &text(&with),
+                );
+                same(
+                    &format!("{what}, no attention, alone"),
+                    &text(alone),
+                    &text(&with),
+                );
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use spanlift::attribute::rules::RESCALE;
 use spanlift::attribute::{Attribution, KeepEdges, Span, Target, attribute, target_tokens};
-use spanlift::model::{Encoder, Keep, Layout, forward, forward_narrow};
+use spanlift::model::{self, Encoder, Keep, Layout, forward, forward_pruned};
 use spanlift::ops::{Matrix, Real, embedding};
 
 /// What one sequence is explained from.
@@ -42,8 +42,6 @@ impl Question {
 /// What was found, and the seconds it took.
 pub(crate) struct Pass {
     pub(crate) found: Vec<Attribution<f32>>,
-    /// Logits on the inputs, then on the references; (2N, 2).
-    pub(crate) logits: Matrix<f32>,
     /// The forward pass of inputs and references.
     pub(crate) forwards: f64,
     pub(crate) walk: f64,
@@ -75,7 +73,7 @@ fn run(encoder: &Encoder<f32>, questions: &[Question], keep: Keep) -> Pass {
     let start = Instant::now();
     let (twice, many) = (layout.twice(), questions.len());
     let words = embedding::words(&encoder.embeddings, &ids);
-    let trace = forward_narrow(encoder, &twice, words, keep, many, |_| {
+    let trace = forward_pruned(encoder, &twice, words, keep, many, |_| {
         target_tokens(&layout, &targets)
     });
     let forwards = start.elapsed().as_secs_f64();
@@ -89,15 +87,22 @@ fn run(encoder: &Encoder<f32>, questions: &[Question], keep: Keep) -> Pass {
         KeepEdges::Strongest,
     );
     let walk = start.elapsed().as_secs_f64() - forwards;
-    let logits = trace.logits.clone();
     trace.recycle();
     Pass {
         found,
-        logits,
         forwards,
         walk,
         total: start.elapsed().as_secs_f64(),
     }
+}
+
+/// Logits on the input and on the reference, of whole passes; (S, 2).
+pub(crate) fn logits(encoder: &Encoder<f32>, question: &Question) -> [Matrix<f32>; 2] {
+    let layout = Layout::new([&question.segments[..]]);
+    [&question.ids, &question.reference].map(|ids| {
+        let words = embedding::words(&encoder.embeddings, ids);
+        model::logits(encoder, &layout, words)
+    })
 }
 
 /// Seconds of one forward pass on the input.

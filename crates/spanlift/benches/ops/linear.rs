@@ -18,20 +18,15 @@ impl Bench {
             output,
             ..
         } = &layer.feed_forwards[0];
-        let maps = [
-            (qkv, false),
-            (&layer.attention_output, false),
-            (intermediate, true),
-            (output, false),
-        ];
+        let maps = [qkv, &layer.attention_output, intermediate, output];
         for rows in [tokens, 2 * tokens] {
-            for (map, activated) in maps {
-                let each = if rows == tokens { 0 } else { layers };
-                self.linear_forward(map, activated, rows, each);
-            }
+            let each = if rows == tokens { 0 } else { layers };
+            self.linear_forward(qkv, rows, each);
+            self.linear_forward(&layer.attention_output, rows, each);
+            self.feed_forward([intermediate, output], rows, each);
         }
         for rows in [tokens, 2 * tokens] {
-            for (at, (map, _)) in maps.into_iter().enumerate() {
+            for (at, map) in maps.into_iter().enumerate() {
                 // Of the walk's last layer only this map is for all rows.
                 let times = if at == 0 { layers } else { layers - 1 };
                 let each = if rows == tokens { times } else { 0 };
@@ -41,36 +36,36 @@ impl Bench {
         self.reveal_cancel(intermediate);
     }
 
-    fn linear_forward(&mut self, map: &Linear<f32>, activated: bool, rows: usize, each: usize) {
+    fn linear_forward(&mut self, map: &Linear<f32>, rows: usize, each: usize) {
         let (inputs, outputs) = (map.weight.inputs(), map.weight.outputs());
         let x = self.matrix(rows, inputs);
         let few = some(rows);
         let want = plain::linear(map, &plain::rows(&x, few.clone(), 0..inputs));
-        let got = |y: &Matrix<f32>| plain::rows(y, few.clone(), 0..outputs);
+        let got = plain::rows(&linear::forward(map, &x), few, 0..outputs);
         let work = Work::Product(2.0 * (rows * inputs * outputs) as f64);
         let name = format!("linear {inputs} → {outputs}, {rows} rows");
-        let kind = KINDS[0];
-        if activated {
-            let run = || linear::forward_activated(map, Activation::Gelu, &x);
-            let (u, g) = run();
-            let worst = off(&got(&u), &want).max(off(&got(&g), &plain::each(&want, plain::gelu)));
-            let op = (kind, each, &*format!("{name}, GELU"));
-            self.time(
-                op,
-                work,
-                worst,
-                || (),
-                |()| {
-                    let (u, g) = run();
-                    u.recycle();
-                    g.recycle();
-                },
-            );
-        } else {
-            let worst = off(&got(&linear::forward(map, &x)), &want);
-            let run = |()| linear::forward(map, &x).recycle();
-            self.time((kind, each, &name), work, worst, || (), run);
-        }
+        let run = |()| linear::forward(map, &x).recycle();
+        self.time((KINDS[0], each, &name), work, off(&got, &want), || (), run);
+    }
+
+    fn feed_forward(&mut self, maps: [&Linear<f32>; 2], rows: usize, each: usize) {
+        let (inputs, units) = (maps[0].weight.inputs(), maps[0].weight.outputs());
+        let x = self.matrix(rows, inputs);
+        let few = some(rows);
+        let want_u = plain::linear(maps[0], &plain::rows(&x, few.clone(), 0..inputs));
+        let want = plain::linear(maps[1], &plain::each(&want_u, plain::gelu));
+        let run = || feed_forward::forward(Activation::Gelu, maps, &x);
+        let (u, z) = run();
+        let off_u = off(&plain::rows(&u, few.clone(), 0..units), &want_u);
+        let worst = off_u.max(off(&plain::rows(&z, few, 0..inputs), &want));
+        let work = Work::Product(4.0 * (rows * inputs * units) as f64);
+        let name = format!("feed-forward {inputs} → {units} → {inputs}, {rows} rows");
+        let run = |()| {
+            let (u, z) = run();
+            u.recycle();
+            z.recycle();
+        };
+        self.time((KINDS[0], each, &name), work, worst, || (), run);
     }
 
     fn linear_back(&mut self, map: &Linear<f32>, rows: usize, each: usize) {

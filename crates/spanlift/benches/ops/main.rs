@@ -8,8 +8,8 @@
 //! then timed. *off* is the largest distance from that form, by the form's largest number. *share* is a product's rate by that
 //! of a loop of multiply-adds on all threads in this run. What is no product has the bytes that it must read and write, a
 //! second, beside those of a copy. *each* is how often an explanation runs it: forwards take input and
-//! reference together, so twice the rows; what the walk's last layer needs for the target's tokens alone is not counted. At the end the sum of all by kind, beside an explanation measured whole.
-//! Attention has its softmax, and the map into the feed-forward block its GELU: what is a part of another has no *each*.
+//! reference together, so twice the rows, also in the last layer, where of the reference a few are computed; what the walk's last layer needs for the target's tokens alone is not counted. At the end the sum of all by kind, beside an explanation measured whole.
+//! Attention has its softmax, and the feed-forward block its GELU: what is a part of another has no *each*.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
 mod attention;

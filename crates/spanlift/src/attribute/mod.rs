@@ -11,7 +11,7 @@ pub use reference::{Reference, ReferenceError};
 pub use scores::{Attribution, CutSum, absolute, sum};
 pub use target::{Span, Target};
 
-use crate::model::{Encoder, Layout, Part, backward, tokens_that_matter};
+use crate::model::{Encoder, Layout, Part, backward};
 use crate::ops::{Matrix, Real};
 use edges::FoundEdges;
 use rules::Rules;
@@ -19,35 +19,37 @@ use rules::Rules;
 /// How many of the strongest edges are kept.
 pub const TOP_EDGES: usize = 200;
 
-/// The tokens of each sequence that its target is of; they rise.
+/// The tokens of each sequence that its target is of, in rising order: what the last layer is needed for.
 ///
 /// # Panics
 ///
-/// Where a target's token lies outside its sequence.
+/// Where there is not one target a sequence, or a target's token lies outside its sequence.
 #[must_use]
 pub fn target_tokens(layout: &Layout, targets: &[Target]) -> Vec<Vec<usize>> {
-    tokens_that_matter(layout, &m_logits::<f64>(layout, targets))
+    check_targets(layout, targets);
+    targets.iter().map(|target| target.tokens()).collect()
 }
 
-/// m of the logits; (N, 2).
-fn m_logits<T: Real>(layout: &Layout, targets: &[Target]) -> Matrix<T> {
-    let mut m_logits = Matrix::zeros(layout.segments.len(), 2);
+/// # Panics
+///
+/// Where there is not one target a sequence, or a target's token lies outside its sequence.
+fn check_targets(layout: &Layout, targets: &[Target]) {
+    assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
     for (b, target) in targets.iter().enumerate() {
         assert!(
             target.last_token() < layout.tokens(b).len(),
             "{target:?} in a sequence of {} tokens",
             layout.tokens(b).len()
         );
-        target.add_multipliers(&mut m_logits, layout.starts[b]);
     }
-    m_logits
 }
 
 /// One walk over packed sequences, each with its own target; METHOD section 6.
 ///
 /// # Panics
 ///
-/// Where there is not one target a sequence, or a target's token lies outside its sequence.
+/// Where there is not one target a sequence, or a target's token lies outside its sequence; and where the last layer of a pass was
+/// computed for other tokens than [`target_tokens`] alone.
 pub fn attribute<'a, T: Real>(
     encoder: &Encoder<T>,
     layout: &Layout,
@@ -57,9 +59,12 @@ pub fn attribute<'a, T: Real>(
     rules: Rules,
     keep: KeepEdges,
 ) -> Vec<Attribution<T>> {
-    assert_eq!(targets.len(), layout.sequences(), "one target a sequence");
+    check_targets(layout, targets);
     let (input, reference) = (input.into(), reference.into());
-    let m_logits = m_logits(layout, targets);
+    let mut m_logits = Matrix::zeros(layout.segments.len(), 2);
+    for (target, &start) in targets.iter().zip(&layout.starts) {
+        target.add_multipliers(&mut m_logits, start);
+    }
     let mut walk = backward(
         encoder,
         layout,

@@ -1,5 +1,7 @@
 //! Targets: the number that is explained, t = Σ u·start + v·end, linear in the logits; METHOD section 1.
 
+use std::collections::BTreeMap;
+
 use spanlift_explanation::TargetKind;
 
 use crate::ops::{Matrix, Real};
@@ -91,20 +93,38 @@ impl Target {
         }
     }
 
+    /// The tokens whose parts do not cancel, in rising order.
+    pub(crate) fn tokens(self) -> Vec<usize> {
+        let mut net = BTreeMap::new();
+        for (token, u, v) in self.terms() {
+            let (start, end) = net.entry(token).or_insert((0.0, 0.0));
+            *start += u;
+            *end += v;
+        }
+        net.retain(|_, parts| *parts != (0.0, 0.0));
+        net.into_keys().collect()
+    }
+
     /// The last token that has a part.
     pub(crate) fn last_token(self) -> usize {
         let tokens = self.terms().into_iter().map(|(token, ..)| token);
         tokens.max().unwrap_or(0)
     }
 
-    /// t from logits (N, 2), for the sequence whose first token stands in row `first`.
+    /// t from logits (N, 2), for the sequence whose first token stands in row `first`. Tokens whose parts cancel are not looked at: where
+    /// the last layer was computed for the target's tokens alone, they have no logits.
     #[must_use]
     pub fn value<T: Real>(self, logits: &Matrix<T>, first: usize) -> f64 {
         let term = |(token, u, v): (usize, f64, f64)| {
             let row = logits.row(first + token);
             u * row[0].f64() + v * row[1].f64()
         };
-        self.terms().into_iter().map(term).sum()
+        let tokens = self.tokens();
+        let terms = self.terms().into_iter();
+        terms
+            .filter(|(token, ..)| tokens.contains(token))
+            .map(term)
+            .sum()
     }
 
     /// Adds u and v to the logits' multipliers (N, 2).

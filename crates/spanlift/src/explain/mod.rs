@@ -18,7 +18,7 @@ use crate::attribute::{Attribution, KeepEdges, Reference, Span, Target, attribut
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Randomise, Source};
 use crate::encode::{EncodeError, Encoding, Windows};
 use crate::methods::{Found, Method, Passes};
-use crate::model::{Keep, Layout, Trace, forward, forward_narrow};
+use crate::model::{Keep, Layout, Trace, forward, forward_pruned};
 use crate::ops::attention::{Edges, Head};
 use crate::ops::{Matrix, Real, embedding};
 use assemble::{assemble, model_info};
@@ -358,7 +358,7 @@ impl<T: Real> Explainer<T> {
             let found = ready.iter().all(|item| item.choice.is_some()) && !options.attention;
             let full = if found { 0 } else { ready.len() };
             let (twice, keep) = (layout.twice(), keep(options));
-            forward_narrow(encoder, &twice, words, keep, full, |logits| {
+            forward_pruned(encoder, &twice, words, keep, full, |logits| {
                 placed = choose_all(&mut ready, &layout, logits, options);
                 let tokens = target_tokens(&layout, &targets(&ready));
                 if found {
@@ -373,6 +373,7 @@ impl<T: Real> Explainer<T> {
             input
         };
         if placed.len() == ready.len() {
+            input.recycle();
             return placed;
         }
         let targets = targets(&ready);
@@ -455,7 +456,7 @@ impl<T: Real> Explainer<T> {
                 let words = ready.iter().map(|item| &item.references[r]);
                 let width = encoder.embeddings.word_embeddings.cols();
                 let words = stack(words, width);
-                forward_narrow(encoder, layout, words, keep(options), 0, |_| {
+                forward_pruned(encoder, layout, words, keep(options), 0, |_| {
                     target_tokens(layout, targets)
                 })
             });

@@ -23,6 +23,7 @@ use crate::ops::{Matrix, Real, layer_norm, norm};
 
 /// A pass in which every activation is zero.
 pub(crate) fn zeros<T: Real>(trace: &Trace<T>) -> Trace<T> {
+    assert!(trace.pruned.is_none(), "a whole pass");
     Trace {
         layout: trace.layout.clone(),
         resid_pre: Vec::new(),
@@ -31,7 +32,7 @@ pub(crate) fn zeros<T: Real>(trace: &Trace<T>) -> Trace<T> {
         layers: trace.layers.iter().map(layer).collect(),
         output: matrix(&trace.output),
         logits: matrix(&trace.logits),
-        narrow: None,
+        pruned: None,
     }
 }
 

@@ -72,7 +72,8 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
     walk(encoder, layout, parts, rules, m_logits, edges, &mut Scores)
 }
 
-/// The same, and `taps` takes what it wants on the way. Where it wants nothing below some layer, the walk ends there, and what lies
+/// The same, and `taps` takes what it wants on the way (with [`Taps::SCORES`] not of the span head, where the last layer is walked for
+/// the target's tokens alone). Where it wants nothing below some layer, the walk ends there, and what lies
 /// below has no place in the lists.
 pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     encoder: &Encoder<T>,
@@ -232,10 +233,10 @@ impl<T: Real> Again<T> {
             let layer = &encoder.layers[l];
             let mut x = Matrix::reused(resid_pre.rows(), resid_pre.cols());
             x.data_mut().copy_from_slice(resid_pre.data());
-            // Of the narrow sequences the rest was kept.
+            // Of the pruned sequences the rest was kept.
             let last = l + 1 == encoder.layers.len();
-            let narrow = trace.narrow.as_ref().filter(|_| last);
-            let sequences = narrow.map_or(trace.layout.sequences(), |narrow| narrow.from);
+            let pruned = trace.pruned.as_ref().filter(|_| last);
+            let sequences = pruned.map_or(trace.layout.sequences(), |pruned| pruned.from);
             let (next, made) = forward_layer(encoder, layer, &trace.layout, x, sequences, None);
             next.recycle();
             Some(made)
@@ -273,13 +274,17 @@ struct Wanted {
 impl Wanted {
     /// `None` where the layer is not built so.
     fn of<T: Real>(encoder: &Encoder<T>, layout: &Layout, m_logits: &Matrix<T>) -> Option<Self> {
-        if !encoder.narrows() {
+        if !encoder.prunes() {
             return None;
         }
-        let tokens = tokens_that_matter(layout, m_logits);
-        let of = tokens.iter().zip(&layout.starts);
-        let rows = of.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
-        let rows = rows.collect();
+        let matters = |&i: &usize| m_logits.row(i).iter().any(|&m| m != T::ZERO);
+        let of = |b: usize| {
+            let start = layout.starts[b];
+            let rows = layout.tokens(b).filter(matters);
+            rows.map(|i| i - start).collect()
+        };
+        let tokens: Vec<Vec<usize>> = (0..layout.sequences()).map(of).collect();
+        let rows = layout.rows(0, &tokens);
         Some(Self { tokens, rows })
     }
 
@@ -291,23 +296,6 @@ impl Wanted {
         }
         all
     }
-}
-
-/// The tokens of each sequence whose logits have multipliers; they rise.
-pub(crate) fn tokens_that_matter<T: Real>(
-    layout: &Layout,
-    m_logits: &Matrix<T>,
-) -> Vec<Vec<usize>> {
-    let matters = |&i: &usize| m_logits.row(i).iter().any(|&m| m != T::ZERO);
-    let of = |b: usize| {
-        let start = layout.starts[b];
-        layout
-            .tokens(b)
-            .filter(matters)
-            .map(|i| i - start)
-            .collect()
-    };
-    (0..layout.sequences()).map(of).collect()
 }
 
 /// A layer of both passes, and which rows of each.

@@ -183,7 +183,7 @@ pub struct Encoder<T> {
 impl<T> Encoder<T> {
     /// Whether the last layer can be computed behind its keys and values for some tokens alone: not behind MobileBERT's bottleneck,
     /// where what goes around the layer needs all.
-    pub(crate) fn narrows(&self) -> bool {
+    pub(crate) fn prunes(&self) -> bool {
         let last = self.layers.last();
         last.is_some_and(|layer| matches!(layer.projections, Projections::Joint(_)))
     }

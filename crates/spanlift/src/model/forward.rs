@@ -2,18 +2,18 @@
 
 use std::ops::Range;
 
-use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Narrow, Trace};
+use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Pruned, Trace};
 use super::{
     Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Site,
 };
 use crate::ops::dropout::Dropout;
 use crate::ops::product::View;
 use crate::ops::rows::picked;
-use crate::ops::{Matrix, Real, attention, embedding, linear, norm};
+use crate::ops::{Matrix, Real, attention, embedding, feed_forward, linear, norm};
 
 /// Runs the encoder and the span head on word embeddings (N, E).
 pub fn forward<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    kept(encoder, layout, words, Keep::All, all())
+    kept(encoder, layout, words, Keep::All, whole())
 }
 
 /// The same, as a model is trained: behind the embeddings' norm, the attention and the feed-forward blocks a share of the
@@ -26,14 +26,14 @@ pub fn forward_dropped<T: Real>(
 ) -> Trace<T> {
     let mut layers = Vec::with_capacity(encoder.layers.len());
     let keep = |layer| layers.push(layer);
-    let trace = run(encoder, layout, words, dropout, all::<T>(), keep);
+    let trace = run(encoder, layout, words, dropout, whole::<T>(), keep);
     Trace { layers, ..trace }
 }
 
 /// The same, but of each layer its input alone is kept: the walk makes the rest again, layer by layer. Less memory for one
 /// more forward pass; every number stays as it is.
 pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    kept(encoder, layout, words, Keep::Inputs, all())
+    kept(encoder, layout, words, Keep::Inputs, whole())
 }
 
 /// What a pass keeps of each layer.
@@ -46,13 +46,13 @@ pub enum Keep {
 }
 
 /// The same, but from the sequence `full` on the last layer is computed behind its keys and values for those tokens alone that
-/// `choose` names, for each of these sequences, which rise; it is given the logits of the sequences before (rows, 2).
-/// Where the encoder has a bottleneck, all is computed.
+/// `choose` names: for each of these sequences a list of its tokens, in rising order. `choose` is given the logits of the sequences
+/// before, (tokens, 2). Where the encoder has a bottleneck, all is computed, whatever is named.
 ///
 /// # Panics
 ///
-/// Where `choose` does not name the tokens of each of these sequences.
-pub fn forward_narrow<T: Real>(
+/// Where there are not `full` sequences, or not one list for each of the others, of its own tokens in rising order.
+pub fn forward_pruned<T: Real>(
     encoder: &Encoder<T>,
     layout: &Layout,
     words: Matrix<T>,
@@ -60,13 +60,13 @@ pub fn forward_narrow<T: Real>(
     full: usize,
     choose: impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>,
 ) -> Trace<T> {
-    if encoder.narrows() {
+    if encoder.prunes() {
         return kept(encoder, layout, words, keep, Some((full, choose)));
     }
-    let trace = kept(encoder, layout, words, keep, all());
+    let trace = kept(encoder, layout, words, keep, whole());
     let before = layout.starts[full];
     let logits = trace.logits.data()[..2 * before].to_vec();
-    choose(&Matrix::from_vec(before, 2, logits));
+    check_named(layout, full, &choose(&Matrix::from_vec(before, 2, logits)));
     trace
 }
 
@@ -77,7 +77,7 @@ pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) 
         layout,
         words,
         None,
-        all::<T>(),
+        whole::<T>(),
         LayerTrace::recycle,
     );
     let logits = trace.logits.clone();
@@ -85,7 +85,7 @@ pub fn logits<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) 
     logits
 }
 
-/// The sequences before the narrow ones, and what names the tokens of these.
+/// The sequences before the pruned ones, and what names the tokens of these.
 type Choose<F> = Option<(usize, F)>;
 type Unnamed<T> = fn(&Matrix<T>) -> Vec<Vec<usize>>;
 
@@ -94,7 +94,7 @@ fn kept<T: Real>(
     layout: &Layout,
     words: Matrix<T>,
     keep: Keep,
-    narrow: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
+    prune: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
 ) -> Trace<T> {
     let (mut layers, mut resid_pre) = (Vec::new(), Vec::new());
     let trace = run(
@@ -102,7 +102,7 @@ fn kept<T: Real>(
         layout,
         words,
         None,
-        narrow,
+        prune,
         |mut layer| match keep {
             Keep::All => layers.push(layer),
             Keep::Inputs => {
@@ -124,7 +124,7 @@ fn run<T: Real>(
     layout: &Layout,
     words: Matrix<T>,
     dropout: Option<&Dropout>,
-    mut narrow: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
+    mut prune: Choose<impl FnOnce(&Matrix<T>) -> Vec<Vec<usize>>>,
     mut keep: impl FnMut(LayerTrace<T>),
 ) -> Trace<T> {
     let embeddings = &encoder.embeddings;
@@ -149,23 +149,27 @@ fn run<T: Real>(
         resid = linear::forward(projection, &resid);
     }
     let (count, last) = (layout.sequences(), encoder.layers.len().wrapping_sub(1));
-    let mut narrowed = None;
+    let mut pruned = None;
     for (l, layer) in encoder.layers.iter().enumerate() {
         let dropout = dropout.map(|dropout| (dropout, l));
-        let narrow = if l == last { narrow.take() } else { None };
-        let sequences = narrow.as_ref().map_or(count, |(full, _)| *full);
+        let prune = if l == last { prune.take() } else { None };
+        let sequences = prune.as_ref().map_or(count, |(full, _)| *full);
         let (next, trace) = forward_layer(encoder, layer, layout, resid, sequences, dropout);
-        if let Some((full, choose)) = narrow {
-            let tokens = choose(&linear::forward(&encoder.qa_outputs, &next));
-            narrowed = Some(narrow_layer(encoder, layer, layout, &trace, full, tokens));
+        if let Some((full, choose)) = prune {
+            let before = linear::forward(&encoder.qa_outputs, &next);
+            let tokens = choose(&before);
+            check_named(layout, full, &tokens);
+            let of = pruned_layer(encoder, layer, layout, &trace, full, tokens);
+            let logits = with_pruned(encoder, layout, before, &of);
+            pruned = Some((of, logits));
         }
         keep(trace);
         resid = next;
     }
-    let mut logits = linear::forward(&encoder.qa_outputs, &resid);
-    if let Some(narrow) = &narrowed {
-        logits = with_narrow(encoder, layout, &logits, narrow);
-    }
+    let (pruned, logits) = match pruned {
+        Some((pruned, logits)) => (Some(pruned), logits),
+        None => (None, linear::forward(&encoder.qa_outputs, &resid)),
+    };
     Trace {
         layout: layout.clone(),
         words,
@@ -174,28 +178,21 @@ fn run<T: Real>(
         resid_pre: Vec::new(),
         output: resid,
         logits,
-        narrow: narrowed,
+        pruned,
     }
 }
 
 /// The last layer of the sequences from `from` on, for these tokens alone; `layer` has its input, and its queries, keys and values.
-fn narrow_layer<T: Real>(
+fn pruned_layer<T: Real>(
     encoder: &Encoder<T>,
     weights: &Layer<T>,
     layout: &Layout,
     layer: &LayerTrace<T>,
     from: usize,
     tokens: Vec<Vec<usize>>,
-) -> Narrow<T> {
-    assert_eq!(
-        tokens.len(),
-        layout.sequences() - from,
-        "the tokens of each sequence"
-    );
+) -> Pruned<T> {
     let sequences = Sequences::of(layout, from..layout.sequences());
-    let of = tokens.iter().zip(&sequences.starts);
-    let rows = of.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
-    let rows: Vec<usize> = rows.collect();
+    let rows = layout.rows(from, &tokens);
     let inner = picked(sequences.of_matrix(&layer.resid_pre), &rows);
     let qkv = sequences.of_matrix(&layer.qkv);
     let (output, layer) = behind_keys(
@@ -208,7 +205,7 @@ fn narrow_layer<T: Real>(
         None,
     );
     inner.recycle();
-    Narrow {
+    Pruned {
         from,
         tokens,
         layer,
@@ -216,24 +213,48 @@ fn narrow_layer<T: Real>(
     }
 }
 
-/// The logits of all, (N, 2), from those of the sequences before the narrow ones: NaN where they were not computed.
-fn with_narrow<T: Real>(
+/// # Panics
+///
+/// Where the tokens are not one list for each sequence from `from` on, of its own tokens in rising order.
+fn check_named(layout: &Layout, from: usize, tokens: &[Vec<usize>]) {
+    assert_eq!(
+        tokens.len(),
+        layout.sequences() - from,
+        "the tokens of each sequence"
+    );
+    for (b, tokens) in tokens.iter().enumerate() {
+        let count = layout.tokens(from + b).len();
+        assert!(
+            tokens.is_sorted_by(|a, b| a < b) && tokens.iter().all(|&token| token < count),
+            "{tokens:?} of {count} tokens"
+        );
+    }
+}
+
+/// The logits of all, (N, 2), from those of the sequences before the pruned ones: NaN where they were not computed.
+fn with_pruned<T: Real>(
     encoder: &Encoder<T>,
     layout: &Layout,
-    before: &Matrix<T>,
-    narrow: &Narrow<T>,
+    before: Matrix<T>,
+    pruned: &Pruned<T>,
 ) -> Matrix<T> {
-    let tokens = layout.segments.len();
-    let mut all = Matrix::from_vec(tokens, 2, vec![T::of(f64::NAN); 2 * tokens]);
-    all.data_mut()[..before.data().len()].copy_from_slice(before.data());
-    let own = linear::forward(&encoder.qa_outputs, &narrow.output);
-    let starts = &layout.starts[narrow.from..];
-    let places = narrow.tokens.iter().zip(starts);
-    let places = places.flat_map(|(tokens, start)| tokens.iter().map(move |token| start + token));
-    for (at, place) in places.enumerate() {
-        all.row_mut(place).copy_from_slice(own.row(at));
+    let mut logits = Matrix::reused(layout.segments.len(), 2);
+    let (first, others) = logits.data_mut().split_at_mut(before.data().len());
+    first.copy_from_slice(before.data());
+    others.fill(T::of(f64::NAN));
+    let own = linear::forward(&encoder.qa_outputs, &pruned.output);
+    for (at, row) in layout
+        .rows(pruned.from, &pruned.tokens)
+        .into_iter()
+        .enumerate()
+    {
+        logits
+            .row_mut(before.rows() + row)
+            .copy_from_slice(own.row(at));
     }
-    all
+    before.recycle();
+    own.recycle();
+    logits
 }
 
 /// Neighbouring sequences of a layout.
@@ -257,8 +278,8 @@ impl Sequences {
     }
 }
 
-/// No sequence's last layer for some tokens alone.
-const fn all<T>() -> Choose<Unnamed<T>> {
+/// No sequence is pruned.
+const fn whole<T>() -> Choose<Unnamed<T>> {
     None
 }
 
@@ -275,7 +296,7 @@ pub(super) fn forward_layer<T: Real>(
     sequences: usize,
     dropout: Dropped<'_>,
 ) -> (Matrix<T>, LayerTrace<T>) {
-    let mut narrow = None;
+    let mut behind_bottleneck = None;
     let qkv = match &layer.projections {
         Projections::Joint(qkv) => linear::forward(qkv, &resid_pre),
         Projections::Bottleneck(bottleneck) => {
@@ -285,7 +306,7 @@ pub(super) fn forward_layer<T: Real>(
                 (&bottleneck.key, &shared.0),
                 (&bottleneck.value, &resid_pre),
             ]);
-            narrow = Some((inner, shared.1));
+            behind_bottleneck = Some((inner, shared.1));
             qkv
         }
     };
@@ -295,7 +316,9 @@ pub(super) fn forward_layer<T: Real>(
         Projections::Bottleneck(_) => (None, dropout),
     };
     let of = Sequences::of(layout, 0..sequences);
-    let inner = narrow.as_ref().map_or(&resid_pre, |(inner, _)| &inner.0);
+    let inner = behind_bottleneck
+        .as_ref()
+        .map_or(&resid_pre, |(inner, _)| &inner.0);
     let (mut resid, behind) = behind_keys(
         encoder,
         layer,
@@ -307,7 +330,7 @@ pub(super) fn forward_layer<T: Real>(
     );
     let mut bottleneck = None;
     if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
-        (&layer.projections, narrow)
+        (&layer.projections, behind_bottleneck)
     {
         let mut wide = linear::forward(&weights.output, &resid);
         let site = LayerSite::Bottleneck(BottleneckSite::Output);
@@ -395,17 +418,15 @@ fn forward_bottleneck<T: Real>(
 
 fn forward_mlp<T: Real>(
     encoder: &Encoder<T>,
-    feed_forward: &FeedForward<T>,
+    weights: &FeedForward<T>,
     resid_mid: Matrix<T>,
     dropout: Dropped<'_>,
 ) -> (Matrix<T>, FeedForwardTrace<T>) {
     let f = encoder.config.activation;
-    let (mlp_pre, mlp_act) = linear::forward_activated(&feed_forward.intermediate, f, &resid_mid);
-    let act = mlp_act.view().block(0..mlp_pre.rows(), 0..mlp_pre.cols());
-    let mut mlp_out = linear::forward_of(&feed_forward.output, act);
+    let maps = [&weights.intermediate, &weights.output];
+    let (mlp_pre, mut mlp_out) = feed_forward::forward(f, maps, &resid_mid);
     drop_from(&mut mlp_out, dropout, LayerSite::Output);
-    mlp_act.recycle();
-    let (resid, mlp_norm) = norm::forward_of_sum(&feed_forward.norm, &mlp_out, resid_mid.view());
+    let (resid, mlp_norm) = norm::forward_of_sum(&weights.norm, &mlp_out, resid_mid.view());
     let trace = FeedForwardTrace {
         resid_mid,
         mlp_pre,

@@ -13,16 +13,15 @@ mod positions;
 mod taps;
 mod trace;
 
-pub(crate) use backward::tokens_that_matter;
 pub use backward::{Place, Walk, WalkLayer, backward, walk};
 pub use encoder::{
     Activation, Bottleneck, Config, Embeddings, Encoder, FeedForward, Layer, LayerNorm, Linear,
     Norm, Projections,
 };
 pub use family::Family;
-pub use forward::{Keep, forward, forward_dropped, forward_lean, forward_narrow, logits};
+pub use forward::{Keep, forward, forward_dropped, forward_lean, forward_pruned, logits};
 pub use parameters::{BottleneckSite, LayerSite, Parameter, Side, Site};
 pub(crate) use positions::part_of;
 pub use positions::{PositionMaps, RelativeTable};
 pub use taps::{Scores, Taps};
-pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Narrow, Part, Trace};
+pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Pruned, Trace};

@@ -51,6 +51,14 @@ impl Layout {
         }
     }
 
+    /// Where these tokens of each sequence from `from` on stand among those of all sequences from there on.
+    pub(super) fn rows(&self, from: usize, tokens: &[Vec<usize>]) -> Vec<usize> {
+        let starts = &self.starts[from..];
+        let of = tokens.iter().zip(starts);
+        of.flat_map(|(tokens, start)| tokens.iter().map(move |token| start - starts[0] + token))
+            .collect()
+    }
+
     /// Number of sequences.
     #[must_use]
     pub fn sequences(&self) -> usize {
@@ -77,18 +85,18 @@ pub struct Trace<T> {
     pub layers: Vec<LayerTrace<T>>,
     /// The layers' inputs, from which the walk makes each layer again; (L, N, H), or empty.
     pub resid_pre: Vec<Matrix<T>>,
-    /// The final hidden states; (N, H), or of the sequences before the narrow ones alone.
+    /// The final hidden states; (N, H), or of the sequences before the pruned ones alone.
     pub output: Matrix<T>,
     /// Start logits in column 0, end logits in column 1; (N, 2). NaN where they were not computed.
     pub logits: Matrix<T>,
-    /// The end of the sequences whose last layer was computed for some tokens alone.
-    pub narrow: Option<Narrow<T>>,
+    /// The last sequences of the pass, where their last layer was computed for some tokens alone.
+    pub pruned: Option<Pruned<T>>,
 }
 
 /// The last layer behind its keys and values, and the final hidden states, for R tokens of some sequences alone: METHOD section 6.
 /// What the trace's last layer holds there is of the sequences before these; a walk's inputs, and its references, lie on one side.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Narrow<T> {
+pub struct Pruned<T> {
     /// The first of these sequences; the others follow it to the last.
     pub from: usize,
     /// The tokens of each sequence that were computed; they rise.
@@ -151,23 +159,23 @@ impl<'a, T: Real> Part<'a, T> {
     /// # Panics
     ///
     /// Where it was computed for others.
-    fn narrow(&self, wanted: &[Vec<usize>]) -> Option<(&'a Narrow<T>, usize)> {
-        let narrow = self.trace.narrow.as_ref()?;
-        let at = self.sequence.checked_sub(narrow.from)?;
-        let computed = &narrow.tokens[at..at + wanted.len()];
+    fn pruned(&self, wanted: &[Vec<usize>]) -> Option<(&'a Pruned<T>, usize)> {
+        let pruned = self.trace.pruned.as_ref()?;
+        let at = self.sequence.checked_sub(pruned.from)?;
+        let computed = &pruned.tokens[at..at + wanted.len()];
         assert_eq!(
             computed, wanted,
             "the last layer for the tokens of the target"
         );
-        Some((narrow, narrow.tokens[..at].iter().map(Vec::len).sum()))
+        Some((pruned, pruned.tokens[..at].iter().map(Vec::len).sum()))
     }
 
     /// The final hidden states of these tokens of each sequence, `rows` of the part; (R, H).
     pub(super) fn output(&self, wanted: &[Vec<usize>], rows: &[usize]) -> Matrix<T> {
-        match self.narrow(wanted) {
-            Some((narrow, first)) => {
+        match self.pruned(wanted) {
+            Some((pruned, first)) => {
                 let rows: Vec<usize> = (first..first + rows.len()).collect();
-                picked(narrow.output.view(), &rows)
+                picked(pruned.output.view(), &rows)
             }
             None => picked(self.of(&self.trace.output), rows),
         }
@@ -181,13 +189,13 @@ impl<'a, T: Real> Part<'a, T> {
         rows: &[usize],
         each: usize,
     ) -> (Cow<'a, LayerTrace<T>>, Self) {
-        if let Some((narrow, first)) = self.narrow(wanted) {
+        if let Some((pruned, first)) = self.pruned(wanted) {
             let part = Self {
                 trace: self.trace,
-                sequence: self.sequence - narrow.from,
+                sequence: self.sequence - pruned.from,
                 rows: first..first + rows.len(),
             };
-            return (Cow::Borrowed(&narrow.layer), part);
+            return (Cow::Borrowed(&pruned.layer), part);
         }
         let of = |matrix: &Matrix<T>| picked(self.of(matrix), rows);
         let norm = |kept: &norm::Kept<T>| kept.picked(self.first(), rows);
@@ -249,9 +257,10 @@ impl<T: Real> Trace<T> {
         self.output.recycle();
         self.layers.into_iter().for_each(LayerTrace::recycle);
         self.resid_pre.into_iter().for_each(Matrix::recycle);
-        if let Some(narrow) = self.narrow {
-            narrow.layer.recycle();
-            narrow.output.recycle();
+        self.logits.recycle();
+        if let Some(pruned) = self.pruned {
+            pruned.layer.recycle();
+            pruned.output.recycle();
         }
     }
 }

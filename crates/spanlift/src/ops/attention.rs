@@ -22,9 +22,9 @@ use super::rows::{picked, vectorised};
 use super::softmax::{self, Row};
 use super::{Matrix, Real};
 
-/// Queries that a head takes at a time, down and back: a multiple of every tile's rows. Down, the scores of some are written over
-/// and over; back, m_K and m_V are added to for each of these.
+/// Queries that a head takes at a time, a multiple of every tile's rows: few, so that their scores stay in the cache.
 const QUERIES: usize = 48;
+/// The same in the walk: more, as m_K and m_V are read and written once for each time.
 const QUERIES_BACK: usize = 96;
 
 /// Attention of one head over one sequence, or of n of its queries: what P and ln P are made of again.
@@ -238,7 +238,8 @@ fn forward_head<T: Real>(
     let n = queries.len();
     let mut shifted = Matrix::reused(n, s);
     let mut z = Vec::with_capacity(n);
-    // Of some queries: what is written row by row alone goes to memory that is not at hand.
+    // Of some queries, written over and over in the cache. `shifted` is kept, so that it lies in memory that no cache has: it is
+    // written in one sweep, row by row, and not tile by tile.
     let some = QUERIES.min(n);
     let (mut scores, mut probs) = (Matrix::reused(some, s), Matrix::reused(some, s));
     for part in parts(n, QUERIES) {

@@ -1,4 +1,5 @@
-//! g = f(yWᵀ + b) as one step under *RevealCancel*; METHOD section 4 (DeepLIFT section 3.5.2).
+//! u = yWᵀ + b, g = f(u), z = gVᵀ + c: the feed-forward block; and y to g as one step under *RevealCancel*, METHOD section 4
+//! (DeepLIFT section 3.5.2).
 //!
 //! The step Δu of each unit is split into Δu⁺ and Δu⁻, what the inputs push up and down:
 //! Δu± = ½(Δu ± |Δy||W|ᵀ). Each half's effect is the mean of acting first and acting last,
@@ -6,13 +7,44 @@
 //! small halves ½[f′(u0 + ½Δu±) + f′(u0 + Δu∓ + ½Δu±)]. With M± = m_g ⊙ m±,
 //! m_y = ½[(M⁺ + M⁻)W + sign(Δy) ⊙ ((M⁺ − M⁻)|W|)].
 //!
-//! Shapes: y (S, H), u, g (S, F), W (F, H).
+//! Shapes: y, z (S, H), u, g (S, F), W (F, H), V (H, F).
 
-use super::activation::{slope, value};
+use super::activation::{self, slope, value};
 use super::product::View;
 use super::rows::{each_row, vectorised};
-use super::{Matrix, Real};
+use super::{Matrix, Real, linear};
 use crate::model::{Activation, Linear};
+
+/// Rows this many bytes apart, or a multiple, share their places in a processor's first cache.
+const PAGE: usize = 4096;
+const CACHE_LINE: usize = 64;
+
+/// Columns for so many numbers a row: one cache line more, where a tile's rows would drive each other out of the cache.
+const fn columns<T>(numbers: usize) -> usize {
+    if (numbers * size_of::<T>()).is_multiple_of(PAGE) {
+        numbers + CACHE_LINE / size_of::<T>()
+    } else {
+        numbers
+    }
+}
+
+/// u (S, F) and z (S, H), by the maps (W, b) and (V, c).
+pub fn forward<T: Real>(
+    f: Activation,
+    [intermediate, output]: [&Linear<T>; 2],
+    y: &Matrix<T>,
+) -> (Matrix<T>, Matrix<T>) {
+    let (rows, units) = (y.rows(), intermediate.weight.outputs());
+    let mut u = Matrix::reused(rows, units);
+    let mut g = Matrix::reused(rows, columns::<T>(units));
+    let act = |u: &[T], g: &mut [T]| activation::forward(f, u, g);
+    let (weight, bias) = (&intermediate.weight, &intermediate.bias);
+    let [to, _] = g.view_mut().split(units);
+    weight.down_and(y.view(), bias, u.view_mut(), to, act);
+    let z = linear::forward_of(output, g.view().block(0..rows, 0..units));
+    g.recycle();
+    (u, z)
+}
 
 /// m_y (S, H) from m_g (S, F).
 pub fn multiplier<T: Real>(
@@ -109,8 +141,35 @@ fn part<T: Real>(f: Activation, u0: T, [step, other]: [T; 2], twice: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of as many units as rows that would share their places, and of one more: as the two maps one after the other, to the bit.
+    fn equals_its_two_maps<T: Real>(page: usize) {
+        for units in [page, page + 1] {
+            let matrix = |rows: usize, cols: usize, from: f64| {
+                let wave = |k: usize| T::of((from + 1.7 * k as f64).sin());
+                Matrix::from_vec(rows, cols, (0..rows * cols).map(wave).collect())
+            };
+            let map = |outputs: usize, inputs: usize, from: f64| Linear {
+                weight: Weights::of(&matrix(outputs, inputs, from)),
+                bias: matrix(1, outputs, from + 0.5).data().to_vec(),
+            };
+            let maps = [&map(units, 5, 1.0), &map(5, units, 2.0)];
+            let y = matrix(29, 5, 3.0);
+            let (u, z) = forward(Activation::Gelu, maps, &y);
+            let want_u = linear::forward(maps[0], &y);
+            assert_eq!(u, want_u);
+            let g = activation::of_rows(Activation::Gelu, want_u.view());
+            assert_eq!(z, linear::forward(maps[1], &g), "{units} units");
+        }
+    }
+
+    #[test]
+    fn the_block_equals_its_two_maps() {
+        assert!(columns::<f32>(1024) > 1024 && columns::<f32>(1025) == 1025);
+        equals_its_two_maps::<f32>(1024);
+        equals_its_two_maps::<f64>(512);
+    }
     use crate::ops::product::Weights;
-    use crate::ops::{activation, linear};
 
     fn wave(n: usize, a: f64, size: f64) -> Vec<f64> {
         (0..n).map(|k| size * (a + 2.3 * k as f64).sin()).collect()

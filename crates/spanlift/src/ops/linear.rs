@@ -5,8 +5,8 @@
 //! Shapes: x (S, in), W (out, in), b (out), y (S, out).
 
 use super::product::View;
-use super::{Matrix, Real, activation};
-use crate::model::{Activation, Linear};
+use super::{Matrix, Real};
+use crate::model::Linear;
 
 /// y (S, out).
 pub fn forward<T: Real>(linear: &Linear<T>, x: &Matrix<T>) -> Matrix<T> {
@@ -14,32 +14,10 @@ pub fn forward<T: Real>(linear: &Linear<T>, x: &Matrix<T>) -> Matrix<T> {
 }
 
 /// The same of a view.
-pub fn forward_of<T: Real>(linear: &Linear<T>, x: View<'_, T>) -> Matrix<T> {
+pub(super) fn forward_of<T: Real>(linear: &Linear<T>, x: View<'_, T>) -> Matrix<T> {
     let mut y = Matrix::reused(x.rows(), linear.weight.outputs());
     linear.weight.down(x, &linear.bias, y.view_mut());
     y
-}
-
-/// Numbers of a cache line.
-const fn line<T>() -> usize {
-    64 / size_of::<T>()
-}
-
-/// u = xWᵀ + b and g = f(u), both (S, out), but that g's rows lie one cache line farther apart: where the distance is a multiple of
-/// 4096 bytes, as of 3072 numbers, the rows that the next map takes at a time would drive each other out of the cache.
-pub fn forward_activated<T: Real>(
-    linear: &Linear<T>,
-    f: Activation,
-    x: &Matrix<T>,
-) -> (Matrix<T>, Matrix<T>) {
-    let (rows, outputs) = (x.rows(), linear.weight.outputs());
-    let mut u = Matrix::reused(rows, outputs);
-    let mut g = Matrix::reused(rows, outputs + line::<T>());
-    let [to, _] = g.view_mut().split(outputs);
-    let act = |u: &[T], g: &mut [T]| activation::forward(f, u, g);
-    let (weight, bias) = (&linear.weight, &linear.bias);
-    weight.down_and(x.view(), bias, u.view_mut(), to, act);
-    (u, g)
 }
 
 /// m_x (S, in).

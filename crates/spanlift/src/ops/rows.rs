@@ -85,8 +85,8 @@ pub(crate) fn spread<T: Real>(x: &Matrix<T>, rows: &[usize], count: usize) -> Ma
 /// machine's vector width, fixes the order of additions.
 pub(crate) const LANES: usize = 16;
 
-/// [`LANES`] partial results of rows of one length, M of each: f takes what a lane has so far and the next K numbers. Whole chunks,
-/// whose places need no check: only then does it become vector code.
+/// [`LANES`] partial results of rows of one length, M of each: f takes what a lane has so far and the next K numbers. All but the rest
+/// goes in chunks of that length: their places need no check, and without checks the loop becomes vector code.
 ///
 /// # Panics
 ///

@@ -11,7 +11,7 @@ use super::rows::{LANES, lane_sum, lanes, vectorised};
 
 vectorised! {
     /// One row of scores: s − max s, and the probabilities; gives Z = Σ exp(s − max s). From these two [`again`] makes the same p, to
-    /// the bit: with others the walk would not meet what the pass computed.
+    /// the bit: the walk shares out a change of ctx that was made with these.
     ///
     /// # Panics
     ///
@@ -55,7 +55,7 @@ vectorised! {
 /// (p − p0)/(ln p − ln p0), from both p and both ln p.
 ///
 /// With d = ln p − ln p0: for |d| < 1 p0·(eᵈ − 1)/d, the series of which, 1 + d/2·(1 + d/3·(1 + …)), ends where the first term left
-/// out is below 5e-17 of the sum, in f32 below 5e-8.
+/// out is below 5e-17 of the sum, in f32 below 5e-8. With the ends exchanged it is the same but for rounding.
 #[inline(always)]
 fn log_mean<T: Real>(p: T, log_p: T, p0: T, log_p0: T) -> T {
     let d = log_p - log_p0;
@@ -311,12 +311,17 @@ mod tests {
                 let (p0, log_p0) = (0.017_f64, 0.017_f64.ln());
                 let (p, log_p) = ((log_p0 + d).exp(), log_p0 + d);
                 let want = if d == 0.0 { p0 } else { p0 * d.exp_m1() / d };
-                let got = log_mean(p, log_p, p0, log_p0);
-                assert!((got / want - 1.0).abs() < 5e-15, "{d}: {got} {want}");
                 let narrow = |x: f64| x as f32;
-                let got = log_mean(narrow(p), narrow(log_p), narrow(p0), narrow(log_p0));
-                let off = f64::from(got) / want - 1.0;
-                assert!(off.abs() < 1e-6, "f32 {d}: {got} {want}");
+                // And with the ends exchanged.
+                for [(p, log_p), (p0, log_p0)] in
+                    [[(p, log_p), (p0, log_p0)], [(p0, log_p0), (p, log_p)]]
+                {
+                    let got = log_mean(p, log_p, p0, log_p0);
+                    assert!((got / want - 1.0).abs() < 5e-15, "{d}: {got} {want}");
+                    let got = log_mean(narrow(p), narrow(log_p), narrow(p0), narrow(log_p0));
+                    let off = f64::from(got) / want - 1.0;
+                    assert!(off.abs() < 1e-6, "f32 {d}: {got} {want}");
+                }
             }
         }
     }

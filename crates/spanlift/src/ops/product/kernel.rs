@@ -21,7 +21,7 @@ use super::turn::{self, Rows};
 const PANEL_BYTES: usize = 128;
 /// Bytes of one column of A, or one panel column of B, in a block of the inner dimension.
 const BLOCK_BYTES: usize = 3072;
-/// Vectors of a tile's row.
+/// Vectors of a tile's row: as many as [`tile`] has sums of.
 const VECTORS: usize = 2;
 
 /// A product of one thread. Shapes: A (rows, inner), B (inner, cols), Y (rows, cols).
@@ -312,7 +312,7 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
         let alpha = T::splat(simd, job.alpha);
         // What becomes of a sum at a place of Y. A loop for each case: with the cases inside it, it is too long to be
         // unrolled early, and the sums would begin in memory.
-        macro_rules! write {
+        macro_rules! store {
             ($f:expr) => {
                 for r in 0..ROWS {
                     // SAFETY: `width` columns of a row of Y.
@@ -326,14 +326,14 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
             };
         }
         match part.onto {
-            Onto::Zero => write!(|_, _, sum| sum),
+            Onto::Zero => store!(|_, _, sum| sum),
             // SAFETY: as above.
-            Onto::Y => write!(|_, y: *mut T::Vector, sum| T::add(simd, y.read_unaligned(), sum)),
+            Onto::Y => store!(|_, y: *mut T::Vector, sum| T::add(simd, y.read_unaligned(), sum)),
             Onto::Bias(bias) => {
                 let bias = bias.cast::<T::Vector>();
                 // SAFETY: the bias has these `width` columns.
                 let bias = unsafe { [bias.read_unaligned(), bias.add(1).read_unaligned()] };
-                write!(|v: usize, _, sum| T::add(simd, bias[v], sum));
+                store!(|v: usize, _, sum| T::add(simd, bias[v], sum));
             }
         }
         return ROWS;

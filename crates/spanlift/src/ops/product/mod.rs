@@ -42,7 +42,7 @@ pub struct ViewMut<'a, T> {
 }
 
 // SAFETY: a `View` is a `&[T]` with strides and a `ViewMut` a `&mut [T]` with strides over elements that no
-// other view can reach (see `ViewMut::blocks`); both may cross threads where those may.
+// other view can reach (see `ViewMut::blocks` and `split`); both may cross threads where those may.
 unsafe impl<T: Sync> Send for View<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for View<'_, T> {}
@@ -331,7 +331,7 @@ impl<T: Real> Panels<T> {
             y.rows,
             y.cols
         );
-        // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, which check), no other view
+        // SAFETY: the views lie inside their matrices (made by `of`, `view`, `block`, `blocks`, `split`, which check), no other view
         // reaches what `y` writes, and the shapes fit.
         unsafe {
             T::run(&JobOf(Job {
@@ -476,6 +476,30 @@ mod tests {
                     let got = y.row(i)[j];
                     assert!((got - want).abs() < 1e-11, "{n} {m} {k}: {got} {want}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_split_are_written_apart() {
+        let (a, b) = (counted(7, 10, 1.0), counted(10, 3, 2.0));
+        let mut y = Matrix::<f64>::zeros(7, 5);
+        let [first, others] = y.view_mut().split(3);
+        assert_eq!((first.cols, others.cols), (3, 2));
+        multiply(first, false, 1.0, a.view(), b.view());
+        let right: Vec<Vec<f64>> = (0..10).map(|k| b.row(k).to_vec()).collect();
+        let want = plain(a.view(), &right, 1.0);
+        for i in 0..7 {
+            for j in 0..3 {
+                assert!((y.row(i)[j] - want[i][j]).abs() < 1e-14);
+            }
+            assert_eq!(y.row(i)[3..], [0.0; 2]);
+        }
+        let [_, others] = y.view_mut().split(3);
+        multiply(others, false, 1.0, a.view(), b.view().block(0..10, 0..2));
+        for i in 0..7 {
+            for j in 0..5 {
+                assert!((y.row(i)[j] - want[i][j % 3]).abs() < 1e-14);
             }
         }
     }

@@ -229,8 +229,7 @@ impl<T: Real> Weights<T> {
             let mut turned_x = Matrix::<T>::reused(rows, tokens);
             for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - from);
-                // Rows of Wᵀ, gathered from the panels that hold these outputs.
-                // Panel by panel: in a panel they are neighbours.
+                // Rows of Wᵀ, gathered panel by panel: in each they are neighbours.
                 for output in (from..from + inner).step_by(T::PANEL) {
                     let start = (output / T::PANEL * self.inputs + first) * T::PANEL;
                     let len = T::PANEL.min(from + inner - output);
