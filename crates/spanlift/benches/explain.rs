@@ -7,8 +7,8 @@
 //! *sizes*: the default model and random weights of BERT-base's size, packed questions of one length, and how the cost grows.
 //! *layers*: memory over L at BERT-base's width. *lean*: BERT-large at S = 512, with all activations kept and with the layers' inputs alone. *stream*: questions of mixed lengths through `Explainer::explain_batch`.
 //! Everything is checked first (the sums hold), then timed. *share* is the rate of the products that are needed
-//! (`common/work.rs`) by that of a loop of multiply-adds on all threads in this run; *of all* counts the rows of the last layer that
-//! nothing needs as well. Memory is what is resident at the peak above the loaded model, in a process of
+//! (`common/work.rs`) by that of a loop of multiply-adds on all threads in this run; *of all* counts as well the rows of the last layer that
+//! nothing needs, though the reference's are not computed. Memory is what is resident at the peak above the loaded model, in a process of
 //! its own: what an earlier model gave back would otherwise hide a part of it.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
