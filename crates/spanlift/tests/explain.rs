@@ -553,6 +553,50 @@ fn a_batch_gives_what_each_gives_alone_and_an_error_stays_its_own() {
     assert!(explainer.explain_batch(&[], &options).is_empty());
 }
 
+/// Of two windows of one pass the answer of one is the other span itself, which is no difference: the other one is explained as alone.
+#[test]
+fn a_question_that_cannot_be_explained_leaves_its_batch_mates_alone() {
+    let explainer = explainer("four-layers");
+    let answers = |question| {
+        let options = AnswerOptions::default();
+        let found = explainer.answer(question, PASSAGE, &options).unwrap();
+        found.candidates[0].text.clone()
+    };
+    let questions = [
+        QUESTION,
+        "when was the tower opened ?",
+        "who painted the tower ?",
+        "the keeper ?",
+        "where ?",
+    ];
+    let other = questions
+        .iter()
+        .find(|question| answers(question) != answers(QUESTION));
+    let other = *other.expect("two answers");
+    let options = Options {
+        answering: AnswerOptions {
+            null_threshold: 1e9,
+            ..AnswerOptions::default()
+        },
+        target: TargetKind::Versus,
+        versus: Some(answers(QUESTION)),
+        ..Options::default()
+    };
+    let items = [QUESTION, other].map(|question| Item {
+        question,
+        passage: PASSAGE,
+    });
+    let [failed, explained] =
+        <[_; 2]>::try_from(explainer.explain_batch(&items, &options)).unwrap();
+    assert!(
+        matches!(failed, Err(ExplainError::SameSpan { .. })),
+        "{:?}",
+        failed.map(|_| ())
+    );
+    let alone = explainer.explain(other, PASSAGE, &options).unwrap();
+    assert_eq!(explained.unwrap().explanation, alone.explanation);
+}
+
 #[test]
 fn the_gradient_preset_says_that_its_sums_do_not_hold() {
     let got = explain(&Options {

@@ -161,7 +161,7 @@ fn a_last_layer_for_some_tokens_is_as_for_all() {
 }
 
 fn check_encoders<T: Real>() {
-    let questions = [61, 7, 150, 48].map(question);
+    let questions = [61, 8, 150, 48].map(question);
     let all: Vec<&Question> = questions.iter().collect();
     for family in Family::ALL {
         let encoder = encoder::<T>(family);

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::model::Place;
 use crate::ops::attention::{EdgeSink, Edges};
-use crate::ops::rows::{lanes, vectorised};
+use crate::ops::rows::{lane_max, vectorised};
 use crate::ops::{Matrix, Real};
 
 /// How much of the edges a walk keeps.
@@ -126,13 +126,7 @@ impl<T: Real> EdgeSink<T> for FoundEdges<T> {
 vectorised! {
     /// The largest |pattern + content|.
     fn peak<'a, T: Real>(pattern: &'a [T], content: &'a [T]) -> T {
-        let larger = |[peak]: [T; 1], [pattern, content]: [T; 2]| [peak.max((pattern + content).abs())];
-        let [lanes] = lanes([pattern, content], [T::ZERO], larger);
-        let mut peak = lanes[0];
-        for lane in lanes {
-            peak = peak.max(lane);
-        }
-        peak
+        lane_max([pattern, content], T::ZERO, |[pattern, content]| (pattern + content).abs())
     }
 }
 

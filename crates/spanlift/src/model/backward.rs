@@ -73,7 +73,12 @@ pub fn backward<T: Real, E: EdgeSink<T>>(
 }
 
 /// The same, and `taps` takes what it wants on the way (with [`Taps::SCORES`] not of the span head, where the last layer is walked for
-/// the target's tokens alone). Where it wants nothing below some layer, the walk ends there, and what lies
+/// the target's tokens alone).
+///
+/// # Panics
+///
+/// Where the last layer of a pass was computed for other tokens alone than those whose logits have multipliers, or for some tokens and
+/// [`Taps::SCORES`] is not set: the parameters' gradients need all. Where it wants nothing below some layer, the walk ends there, and what lies
 /// below has no place in the lists.
 pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     encoder: &Encoder<T>,
@@ -138,19 +143,19 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
                 taps,
             ),
             Some(wanted) => {
-                let narrow = [0, 1].map(|end| pair.narrowed(end, wanted, encoder.config.heads));
-                let [x, x0] = &narrow;
+                let pruned = [0, 1].map(|end| pair.pruned_to(end, wanted, encoder.config.heads));
+                let [x, x0] = &pruned;
                 let behind = Pair {
                     parts: [&x.1, &x0.1],
                     layers: [&x.0, &x0.0],
                 };
-                let narrow = Some((wanted, behind));
+                let pruned = Some((wanted, behind));
                 backward_layer(
                     encoder,
                     (layer, l),
                     layout,
                     pair,
-                    narrow,
+                    pruned,
                     rules,
                     &mut m,
                     edges,
@@ -312,14 +317,14 @@ impl<'a, T: Real> Pair<'a, T> {
     }
 
     /// What stands behind the keys and values in the pass at one end, for the wanted tokens alone.
-    fn narrowed(
+    fn pruned_to(
         &self,
         end: usize,
         wanted: &Wanted,
         heads: usize,
     ) -> (Cow<'a, LayerTrace<T>>, Part<'a, T>) {
         let (part, layer) = (self.parts[end], self.layers[end]);
-        part.narrowed(layer, &wanted.tokens, &wanted.rows, heads)
+        part.pruned_to(layer, &wanted.tokens, &wanted.rows, heads)
     }
 
     /// The two ends that the rule takes a norm at.
@@ -332,20 +337,20 @@ impl<'a, T: Real> Pair<'a, T> {
     }
 }
 
-/// `m`: of the layer's output, and on return of its input; (N, H). `narrow`: where the output matters for some tokens alone,
+/// `m`: of the layer's output, and on return of its input; (N, H). `pruned`: where the output matters for some tokens alone,
 /// these and what they need; then `m` is of them at first.
 fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     encoder: &Encoder<T>,
     (layer, l): (&Layer<T>, usize),
     layout: &Layout,
     pair: Pair<'_, T>,
-    narrow: Option<(&Wanted, Pair<'_, T>)>,
+    pruned: Option<(&Wanted, Pair<'_, T>)>,
     rules: Rules,
     m: &mut Matrix<T>,
     edges: impl Fn(usize, usize) -> E + Sync,
     taps: &mut X,
 ) -> WalkLayer<E> {
-    let (wanted, behind) = match narrow {
+    let (wanted, behind) = match pruned {
         Some((wanted, behind)) => (Some(wanted), behind),
         None => (None, pair),
     };

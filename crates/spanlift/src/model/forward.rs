@@ -30,22 +30,17 @@ pub fn forward_dropped<T: Real>(
     Trace { layers, ..trace }
 }
 
-/// The same, but of each layer its input alone is kept: the walk makes the rest again, layer by layer. Less memory for one
-/// more forward pass; every number stays as it is.
-pub fn forward_lean<T: Real>(encoder: &Encoder<T>, layout: &Layout, words: Matrix<T>) -> Trace<T> {
-    kept(encoder, layout, words, Keep::Inputs, whole())
-}
-
 /// What a pass keeps of each layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// All that the walk needs: [`forward`](fn@forward).
+    /// All that the walk needs.
     All,
-    /// Its input: [`forward_lean`].
+    /// Its input alone: the walk makes the rest again, layer by layer. Less memory for one more forward pass; every number stays as it
+    /// is.
     Inputs,
 }
 
-/// The same, but from the sequence `full` on the last layer is computed behind its keys and values for those tokens alone that
+/// The same without dropout, but from the sequence `full` on the last layer is computed behind its keys and values for those tokens alone that
 /// `choose` names: for each of these sequences a list of its tokens, in rising order. `choose` is given the logits of the sequences
 /// before, (tokens, 2). Where the encoder has a bottleneck, all is computed, whatever is named.
 ///

@@ -19,7 +19,7 @@ pub use encoder::{
     Norm, Projections,
 };
 pub use family::Family;
-pub use forward::{Keep, forward, forward_dropped, forward_lean, forward_pruned, logits};
+pub use forward::{Keep, forward, forward_dropped, forward_pruned, logits};
 pub use parameters::{BottleneckSite, LayerSite, Parameter, Side, Site};
 pub(crate) use positions::part_of;
 pub use positions::{PositionMaps, RelativeTable};

@@ -182,7 +182,7 @@ impl<'a, T: Real> Part<'a, T> {
     }
 
     /// What stands behind the keys and values of a layer, for these tokens of each sequence alone.
-    pub(super) fn narrowed(
+    pub(super) fn pruned_to(
         &self,
         layer: &'a LayerTrace<T>,
         wanted: &[Vec<usize>],
@@ -210,7 +210,7 @@ impl<'a, T: Real> Part<'a, T> {
             mlp_out: of(&block.mlp_out),
             mlp_norm: norm(&block.mlp_norm),
         });
-        let narrowed = LayerTrace {
+        let pruned = LayerTrace {
             resid_pre: Matrix::zeros(0, 0),
             bottleneck: None,
             qkv: Matrix::zeros(0, 0),
@@ -224,7 +224,7 @@ impl<'a, T: Real> Part<'a, T> {
             sequence: 0,
             rows: 0..rows.len(),
         };
-        (Cow::Owned(narrowed), part)
+        (Cow::Owned(pruned), part)
     }
 
     /// The heads of `sequences` sequences, of those of a layer.

@@ -129,14 +129,30 @@ pub(crate) fn lane_sum<T: Copy, U: Real, const K: usize>(
     fold(sums)
 }
 
+/// The largest of f over rows of one length, and of `least`.
+#[inline(always)]
+pub(crate) fn lane_max<T: Real, const K: usize>(
+    rows: [&[T]; K],
+    least: T,
+    f: impl Fn([T; K]) -> T,
+) -> T {
+    let [tops] = lanes(rows, [least], |[top], next| [top.max(f(next))]);
+    tree(tops, T::max)
+}
+
 /// Adds the partial sums up as a tree.
 #[inline(always)]
-pub(crate) fn fold<T: Real>(mut lanes: [T; LANES]) -> T {
+pub(crate) fn fold<T: Real>(lanes: [T; LANES]) -> T {
+    tree(lanes, |a, b| a + b)
+}
+
+/// Joins the lanes: the first half with the second, until one is left.
+#[inline(always)]
+fn tree<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            let other = lanes[lane + half];
-            lanes[lane] += other;
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }

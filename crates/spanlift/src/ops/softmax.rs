@@ -7,7 +7,7 @@
 //! Shapes: rows of S key positions.
 
 use super::Real;
-use super::rows::{LANES, lane_sum, lanes, vectorised};
+use super::rows::{lane_max, lane_sum, vectorised};
 
 vectorised! {
     /// One row of scores: s − max s, and the probabilities; gives Z = Σ exp(s − max s). From these two [`again`] makes the same p, to
@@ -19,15 +19,7 @@ vectorised! {
     pub fn forward<'a, T: Real>(s: &'a [T], shifted: &'a mut [T], p: &'a mut [T]) -> T {
         let n = s.len();
         let (shifted, p) = (&mut shifted[..n], &mut p[..n]);
-        let [mut lanes] = lanes([s], [s[0]], |[max], [s]| [max.max(s)]);
-        let mut half = LANES / 2;
-        while half > 0 {
-            for lane in 0..half {
-                lanes[lane] = lanes[lane].max(lanes[lane + half]);
-            }
-            half /= 2;
-        }
-        let max = lanes[0];
+        let max = lane_max([s], s[0], |[s]| s);
         for j in 0..n {
             let x = s[j] - max;
             shifted[j] = x;
