@@ -1,21 +1,27 @@
-"""Follows a run of `spanlift train` in PyTorch, step by step, and compares the losses.
+"""Follows a run of `spanlift train` in PyTorch, step by step, and compares losses, gradients' norms and the weights at the end.
 
     spanlift train --base BASE --data DATA --limit 8 --batch 8 --steps 50 --dropout 0 --rate 1e-4 --out RUN
     python train.py RUN BASE DATA
 
 Every step takes all windows (the batch is as large as the data), so that the order of the batches, which is Spanlift's own, does not matter. The
-base needs a question-answering head, and each question one window.
+base needs a question-answering head, and each question one window. Without --f16 the weights that the run wrote, read by
+`from_pretrained` with no tensor missing or left over, must be those that PyTorch comes to. Exit status 1 where a tolerance is broken.
 """
 
 import argparse
 import gzip
 import json
+import math
+import sys
 import time
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForQuestionAnswering
+
+# What losses, norms (of their size) and weights may be apart.
+LOSS, NORM, WEIGHT = 1e-3, 1e-2, 1e-3
 
 
 def questions(path, limit):
@@ -50,7 +56,7 @@ def windows(tokenizer, asked, most):
 
 def rate(settings, step):
     steps = settings["steps"]
-    warm_up = min(round(settings["warm_up"] * steps), steps)
+    warm_up = min(max(1, math.floor(settings["warm_up"] * steps + 0.5)), steps)
     share = step / warm_up if step <= warm_up else (steps + 1 - step) / (steps + 1 - warm_up)
     return settings["rate"] * share
 
@@ -96,7 +102,7 @@ def main():
         [{"params": decayed, "weight_decay": settings["weight_decay"]}, {"params": free, "weight_decay": 0.0}], lr=1.0
     )
     far = torch.finfo(torch.float32).min
-    worst = 0.0
+    worst = worst_norm = 0.0
     begun = time.perf_counter()
     for step in steps:
         for group in optimiser.param_groups:
@@ -110,15 +116,32 @@ def main():
         optimiser.step()
         off = abs(loss.item() - step["loss"])
         worst = max(worst, off)
+        worst_norm = max(worst_norm, abs(norm.item() - step["norm"]) / norm.item())
         if step["step"] % 10 in (0, 1):
             print(
                 f"step {step['step']:4}  loss {loss.item():.6f}  spanlift {step['loss']:.6f}  off {off:.1e}"
                 f"  norm {norm.item():.4f}  spanlift {step['norm']:.4f}"
             )
     seconds = (time.perf_counter() - begun) / len(steps)
-    print(f"{len(steps)} steps of {len(all_windows)} windows: losses at most {worst:.1e} apart")
+    print(f"{len(steps)} steps of {len(all_windows)} windows: losses at most {worst:.1e} apart, norms {worst_norm:.1e}")
+    weights = apart(model, run / "last")
+    print(f"the weights of {run}/last, read by from_pretrained: at most {weights:.1e} from PyTorch's")
     own = (steps[-1]["seconds"] - steps[0]["seconds"]) / (len(steps) - 1)
     print(f"{seconds:.3f} s a step in PyTorch (padded to {longest} tokens), {own:.3f} s in Spanlift")
+    if not (worst <= LOSS and worst_norm <= NORM and weights <= WEIGHT):
+        sys.exit(f"expected losses within {LOSS}, norms within {NORM}, weights within {WEIGHT}")
+
+
+def apart(model, folder):
+    """The largest difference of a weight between PyTorch's model and a folder's checkpoint."""
+    written, report = AutoModelForQuestionAnswering.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+    )
+    left = {key: value for key, value in report.items() if value}
+    assert not left, left
+    ours, theirs = (dict(m.named_parameters()) for m in (written, model))
+    assert ours.keys() == theirs.keys()
+    return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
 
 
 if __name__ == "__main__":

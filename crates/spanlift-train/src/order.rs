@@ -1,5 +1,8 @@
 //! Which windows make a batch: each epoch in an order of its own, which the seed and the epoch's number decide alone, so that a run
 //! that goes on takes them in the order of one that was not stopped.
+//!
+//! A batch is drawn over all lengths: batches of one length would make steps that are alike, and here they would save nothing, as
+//! windows are packed one behind the other and none is padded. The packs of a batch are made by length (`trainer.rs`).
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

@@ -4,8 +4,8 @@
     python make_families.py [--out FOLDER] [CASE ...]
 
 Writes FOLDER/CASE for each case (default: all, beside this file): config.json and model.safetensors (f32, by
-save_pretrained), tokenizer.json, tokenizer_config.json, where the family has one vocab.txt, and expected.json. Run by
-hand; nothing is downloaded. Made with torch 2.15.0, transformers 5.24.0, tokenizers 0.23.3, sentencepiece 0.2.3,
+save_pretrained), tokenizer.json, tokenizer_config.json, where the family has one vocab.txt, expected.json and
+gradients.safetensors. Run by hand; nothing is downloaded. Made with torch 2.15.0, transformers 5.24.0, tokenizers 0.23.3, sentencepiece 0.2.3,
 numpy 2.4.6, protobuf 7.36.2 on CPU, one thread; a second run writes the same bytes.
 
 The model is written in f32, read back from its folder in float64 (eager attention, eval mode) and run on two pairs.
@@ -570,6 +570,23 @@ def stray(out):
     return pairs
 
 
+def gradients(folder, model, pairs):
+    """Those of every parameter, of the mean of transformers' own loss over the pairs, each answered by `answer`."""
+    model.zero_grad()
+    for found in pairs:
+        start, end = answer(found)
+        told = {"start_positions": torch.tensor([start]), "end_positions": torch.tensor([end])}
+        (model(**tensors(found), **told).loss / len(pairs)).backward()
+    found = {name: p.grad.to(torch.float32).contiguous() for name, p in model.named_parameters()}
+    save_file(found, folder / "gradients.safetensors", metadata={"format": "pt"})
+
+
+def answer(found):
+    """Two tokens that no model has a reason to prefer, so that the loss is not small."""
+    middle = len(found["ids"]) // 2
+    return middle, middle + 2
+
+
 def size(folder):
     return sum(f.stat().st_size for f in folder.iterdir())
 
@@ -590,6 +607,7 @@ def main():
             buckets(model.config, name, pairs)
             off, kink = conditioned(folder, model, pairs)
             tensor, moved = each_tensor_matters(folder, model, pairs)
+            gradients(folder, model, pairs)
             kinks = f", ReLU inputs ≥ {kink:.1e}" if kink < math.inf else ""
             told = f"f32 off by {off:.1e}{kinks}, least needed {tensor} {moved:.2g}"
         tokens = " and ".join(str(len(p["ids"])) for p in pairs)
