@@ -51,7 +51,8 @@ pub(crate) struct TrainArgs {
     /// So many steps
     #[arg(long, value_name = "N", value_parser = whole, conflicts_with = "minutes")]
     pub(crate) steps: Option<u64>,
-    /// As many steps as fit into so many minutes, by the time of the first three
+    /// As many steps as fit into so many minutes, by the time of three behind the first; answering the dev questions, explaining the probe
+    /// questions and writing come on top
     #[arg(long, value_name = "X", value_parser = minutes)]
     pub(crate) minutes: Option<f64>,
     /// Windows of a step
@@ -257,13 +258,13 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     bar.reset_eta();
     let mut losses: VecDeque<f64> = VecDeque::new();
     let mut watch = |event: &Event| match event {
-        Event::Step { loss, .. } => {
+        Event::Step { loss, rate, .. } => {
             losses.push_back(*loss);
             if losses.len() > SHOWN {
                 losses.pop_front();
             }
             let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-            bar.set_prefix(format!("loss {mean:.3}"));
+            bar.set_prefix(format!("loss {mean:.3}, rate {rate:.1e}"));
             bar.inc(1);
         }
         Event::Dev {

@@ -234,13 +234,15 @@ fn probe_questions_show_how_the_attention_forms() {
     desk.run(&args(&other)).refused(&["probe.every"]);
 }
 
-/// `kill` is SIGKILL: nothing of the process runs after it.
+/// `kill` is SIGKILL: nothing of the process runs after it. Dev and probe questions are answered and explained on the way.
 #[test]
 fn a_killed_run_goes_on_to_the_same_weights() {
     let more = ["--steps", "400", "--batch", "4", "--save-every", "7"];
+    let dev = ["--dev", "squad.json", "--evaluate-every", "60"];
+    let probe = ["--probe", "squad.json", "--every", "100"];
+    let more = [&more[..], &dev, &probe].concat();
     let desk = Desk::new();
     desk.run(&args(&more)).succeeded();
-    let whole = desk.read("trained/last/model.safetensors");
     fs::rename(desk.path("trained"), desk.path("whole")).unwrap();
 
     let done = |desk: &Desk| {
@@ -265,8 +267,31 @@ fn a_killed_run_goes_on_to_the_same_weights() {
         "{seen:?}"
     );
     desk.run(&args(&more)).succeeded();
-    assert!(desk.read("trained/last/model.safetensors") == whole);
-    assert_eq!(events(&desk).len(), 400);
+    let files = [
+        "last/model.safetensors",
+        "best/model.safetensors",
+        "probes/step-0000000/parts/chunk-00000.parquet",
+        "probes/step-0000400/parts/chunk-00000.parquet",
+    ];
+    for file in files {
+        let [got, want] = ["trained", "whole"].map(|run| desk.read(&format!("{run}/{file}")));
+        assert!(got == want, "{file}");
+    }
+    // All but the time.
+    let events = |run: &str| -> Vec<Value> {
+        let text = String::from_utf8(desk.read(&format!("{run}/metrics.jsonl"))).unwrap();
+        let event = |line: &str| {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            if let Some(step) = event.get_mut("step").and_then(Value::as_object_mut) {
+                step.remove("seconds");
+            }
+            event
+        };
+        text.lines().map(event).collect()
+    };
+    let found = events("trained");
+    assert_eq!(found.len(), 400 + 7 + 5);
+    assert!(found == events("whole"));
 }
 
 #[test]
