@@ -1,7 +1,7 @@
 """One method on one checkpoint and input, in a process of its own: `python peer.py METHOD FOLDER INPUT.json`.
 
 Prints JSON: `seconds` (median), `runs`, `memory` (bytes resident at the peak above the loaded model), `error` (worst
-|sum - delta| / max(1, |delta|) over the cuts; null for a forward pass), `delta`, `note`, and for `forward`s the logits.
+|sum - delta| / max(1, |delta|) over the cuts; null for a forward pass), `cuts`, `delta`, and the logits of input and reference.
 """
 
 import ctypes

@@ -308,6 +308,9 @@ fn stream(count: usize, rate: &mut f64) {
     let config = &explainer.checkpoint().encoder.config;
     let (mut seconds, mut work, mut all) = (0.0, 0.0, 0.0);
     let (mut done, mut worst, mut points) = (0, 0.0f64, Vec::new());
+    // Of each quarter of the calls: a stream must not grow.
+    let quarter = items.len().div_ceil(CALL).div_ceil(4);
+    let mut peaks = vec![peak() - loaded];
     for call in items.chunks(CALL) {
         let start = Instant::now();
         let found = explainer.explain_batch(call, &options);
@@ -325,6 +328,10 @@ fn stream(count: usize, rate: &mut f64) {
         }
         done += call.len();
         points.push((done as f64, seconds));
+        if points.len().is_multiple_of(quarter) || done == items.len() {
+            peaks.push(peak() - loaded);
+            reset_peak();
+        }
     }
     *rate = rate.max(fma_peak());
     let tokens: usize = texts.iter().map(|(s, ..)| s).sum();
@@ -339,8 +346,13 @@ fn stream(count: usize, rate: &mut f64) {
         1e-9 * work,
         100.0 * work / seconds / *rate,
         100.0 * all / seconds / *rate,
-        1e-6 * (peak() - loaded)
+        1e-6 * peaks.iter().copied().fold(0.0, f64::max)
     );
+    let peaks: Vec<String> = peaks[1..]
+        .iter()
+        .map(|peak| format!("{:.0}", 1e-6 * peak))
+        .collect();
+    println!("MB at the peak, quarter by quarter: {}", peaks.join(", "));
     if points.len() > 1 {
         println!("cost ~ questions^{:.2}", exponent(&points));
     }

@@ -1,6 +1,7 @@
 //! Linear maps, forward and back, and RevealCancel through one.
 
 use spanlift::model::{Activation, FeedForward, Linear, Projections};
+use spanlift::ops::product::{View, ViewMut, add_outer};
 use spanlift::ops::{Matrix, feed_forward, linear};
 
 use super::plain;
@@ -25,6 +26,8 @@ impl Bench {
             self.linear_forward(&layer.attention_output, rows, each);
             self.feed_forward([intermediate, output], rows, each);
         }
+        let head = self.encoder.qa_outputs.clone();
+        self.linear_forward(&head, 2 * tokens, 1);
         for rows in [tokens, 2 * tokens] {
             for (at, map) in maps.into_iter().enumerate() {
                 // Of the walk's last layer only this map is for all rows.
@@ -34,6 +37,38 @@ impl Bench {
             }
         }
         self.reveal_cancel(intermediate);
+        self.outer(intermediate);
+    }
+
+    /// A map's gradient, as training adds it up.
+    fn outer(&mut self, map: &Linear<f32>) {
+        let rows = self.sizes.tokens;
+        let (inputs, outputs) = (map.weight.inputs(), map.weight.outputs());
+        let [x, m_y] = [inputs, outputs].map(|width| self.matrix(rows, width));
+        let few = some(outputs);
+        let columns = |matrix: &Matrix<f32>, columns: &[usize]| -> plain::Rows {
+            let column = |&k: &usize| (0..rows).map(|i| matrix.row(i)[k].into()).collect();
+            columns.iter().map(column).collect()
+        };
+        let want = plain::product(&columns(&m_y, &few), &plain::rows(&x, 0..rows, 0..inputs));
+        let mut y = vec![0.0; outputs * inputs];
+        let run = |y: &mut Vec<f32>| {
+            let y = ViewMut::of(y, outputs, inputs);
+            add_outer(y, m_y.view(), x.view());
+        };
+        run(&mut y);
+        let found = View::of(&y, outputs, inputs);
+        let row = |&i: &usize| found.row(i).iter().map(|&x| x.into()).collect();
+        let got: plain::Rows = few.iter().map(row).collect();
+        let name = format!("gradient of {inputs} → {outputs}, {rows} rows");
+        let work = Work::Product(2.0 * (rows * inputs * outputs) as f64);
+        self.time(
+            ("", 0, &name),
+            work,
+            off(&got, &want),
+            || (),
+            |()| run(&mut y),
+        );
     }
 
     fn linear_forward(&mut self, map: &Linear<f32>, rows: usize, each: usize) {

@@ -98,7 +98,7 @@ enum Work {
 type Op<'a> = (&'static str, usize, &'a str);
 
 /// Kinds of the closing table.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "linear, forward",
     "linear, back",
     "attention, forward",
@@ -106,6 +106,7 @@ const KINDS: [&str; 7] = [
     "LayerNorm",
     "GELU, back",
     "contributions",
+    "embeddings",
 ];
 
 struct Bench {
@@ -139,6 +140,7 @@ fn main() {
     println!(
         "operation                                     ms   GFLOP/s  share     GB/s  elements/ns  each      off"
     );
+    bench.embeddings();
     bench.linear();
     bench.attention();
     bench.softmax();
@@ -272,6 +274,12 @@ impl Bench {
             "all of these",
             1e3 * sum,
             100.0 * sum / whole
+        );
+        println!(
+            "{:20} {:8.1} ms {:5.1} %",
+            "all else",
+            1e3 * (whole - sum),
+            100.0 * (1.0 - sum / whole)
         );
         println!("{:20} {:8.1} ms", "measured whole", 1e3 * whole);
         println!("\nloop of multiply-adds: {:.0} GFLOP/s", self.rate / 1e9);

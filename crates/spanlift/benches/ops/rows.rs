@@ -1,13 +1,54 @@
-//! What goes over rows without a product: LayerNorm, GELU, contributions.
+//! What goes over rows without a product: embeddings, LayerNorm, GELU, contributions.
 
 use rayon::prelude::*;
 use spanlift::model::{Activation, LayerNorm, Norm};
-use spanlift::ops::{Matrix, activation, contribution, layer_norm};
+use spanlift::ops::{Matrix, activation, contribution, embedding, layer_norm};
 
 use super::plain::{self, Rows};
 use super::{Bench, KINDS, Sizes, Work, off, some};
 
 impl Bench {
+    pub(crate) fn embeddings(&mut self) {
+        let Sizes { tokens, hidden, .. } = self.sizes;
+        let table = self.encoder.embeddings.clone();
+        let words = table.word_embeddings.rows();
+        let ids: Vec<u32> = (0..2 * tokens)
+            .map(|i| ((i * 7919 + 13) % words) as u32)
+            .collect();
+        let positions: Vec<usize> = (0..2 * tokens).map(|i| i % tokens).collect();
+        let segments: Vec<u32> = positions.iter().map(|&i| u32::from(i > 20)).collect();
+        let run = || {
+            let mut x = embedding::words(&table, &ids);
+            embedding::forward(&table, &positions, &segments, &mut x);
+            x
+        };
+        let row = |table: &Matrix<f32>, i: usize| plain::rows(table, [i], 0..hidden).remove(0);
+        let [at, kind] = [&table.position_embeddings, &table.token_type_embeddings]
+            .map(|table| table.as_ref().unwrap_or_else(|| unreachable!("BERT's")));
+        let all = |i: usize| -> Vec<f64> {
+            let word = row(&table.word_embeddings, ids[i] as usize);
+            let rest = row(at, positions[i])
+                .into_iter()
+                .zip(row(kind, segments[i] as usize));
+            let sums = word.into_iter().zip(rest);
+            sums.map(|(word, (at, kind))| word + at + kind).collect()
+        };
+        let few = some(2 * tokens);
+        let want: Rows = few.iter().map(|&i| all(i)).collect();
+        let worst = off(&plain::rows(&run(), few, 0..hidden), &want);
+        let name = format!("embeddings, {} rows", 2 * tokens);
+        let op = (KINDS[7], 1, &*name);
+        self.time(
+            op,
+            Work::Pass(2 * tokens * hidden, 4),
+            worst,
+            || (),
+            |()| {
+                run().recycle();
+            },
+        );
+    }
+
     pub(crate) fn layer_norm(&mut self) {
         let Sizes {
             tokens: s,
