@@ -27,7 +27,7 @@ const MODELS: [&str; 8] = [
 
 /// Of a map's largest score.
 const BOUND: f64 = 1e-5;
-/// A map that is smaller has its rounding from logits of a hundred times its size.
+/// Of Δt, or of 1 where that is more: a map whose largest score is smaller has its rounding from scores of a hundred times its size.
 const FLOOR: f64 = 1e-2;
 
 /// Words, layers, output, and each head by token.
@@ -38,13 +38,13 @@ fn maps(x: &Explanation) -> impl Iterator<Item = &[f32]> {
     maps.map(Vec::as_slice)
 }
 
-/// How far a map is off, by its largest score, or by [`FLOOR`] where that is more: then the second is true.
-fn off(got: &[f32], want: &[f32]) -> (f64, bool) {
+/// How far a map is off, by its largest score, or by `floor` where that is more: then the second is true.
+fn off(got: &[f32], want: &[f32], floor: f64) -> (f64, bool) {
     assert_eq!(got.len(), want.len());
     let top = want.iter().fold(0.0_f64, |top, &x| top.max(x.f64().abs()));
     let pairs = got.iter().zip(want);
     let off = pairs.map(|(got, want)| (got.f64() - want.f64()).abs());
-    (off.fold(0.0, f64::max) / top.max(FLOOR), top < FLOOR)
+    (off.fold(0.0, f64::max) / top.max(floor), top < floor)
 }
 
 /// An explainer in each precision.
@@ -68,8 +68,9 @@ impl Both {
         let got = self.0.explain(question, passage, &options).unwrap();
         let want = self.1.explain(question, passage, &options).unwrap();
         assert_eq!(got.target, want.target, "{question}");
+        let floor = FLOOR * want.explanation.target.delta.abs().max(1.0);
         let pairs = maps(&got.explanation).zip(maps(&want.explanation));
-        pairs.map(|(got, want)| off(got, want)).collect()
+        pairs.map(|(got, want)| off(got, want, floor)).collect()
     }
 }
 
@@ -109,6 +110,8 @@ fn nor_does_it_in_a_model_that_was_trained() {
     for preset in [RESCALE, REVEAL_CANCEL] {
         let found = both.off([question, &passage], preset);
         assert_eq!(found.len(), 1 + 7 + 6 * 12);
+        let small = found.iter().filter(|(_, is_small)| *is_small).count();
+        assert!(2 * small < found.len(), "{small} maps are small");
         for (at, (off, _)) in found.into_iter().enumerate() {
             assert!(off <= BOUND, "{}, map {at}: {off:e}", preset.name);
         }
