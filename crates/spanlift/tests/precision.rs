@@ -27,7 +27,7 @@ const MODELS: [&str; 8] = [
 
 /// Of a map's largest score.
 const BOUND: f64 = 1e-5;
-/// Of Δt, or of 1 where that is more: a map whose largest score is smaller has its rounding from scores of a hundred times its size.
+/// Of the tiny models' maps: one that is smaller has its rounding from logits of a hundred times its size.
 const FLOOR: f64 = 1e-2;
 
 /// Words, layers, output, and each head by token.
@@ -59,8 +59,13 @@ impl Both {
         )
     }
 
-    /// [`off`] of every map.
-    fn off(&self, [question, passage]: [&str; 2], preset: Preset) -> Vec<(f64, bool)> {
+    /// [`off`] of every map, `floor` told by Δt.
+    fn off(
+        &self,
+        [question, passage]: [&str; 2],
+        preset: Preset,
+        floor: fn(f64) -> f64,
+    ) -> Vec<(f64, bool)> {
         let options = Options {
             preset,
             ..Options::default()
@@ -68,7 +73,7 @@ impl Both {
         let got = self.0.explain(question, passage, &options).unwrap();
         let want = self.1.explain(question, passage, &options).unwrap();
         assert_eq!(got.target, want.target, "{question}");
-        let floor = FLOOR * want.explanation.target.delta.abs().max(1.0);
+        let floor = floor(want.explanation.target.delta);
         let pairs = maps(&got.explanation).zip(maps(&want.explanation));
         pairs.map(|(got, want)| off(got, want, floor)).collect()
     }
@@ -89,7 +94,9 @@ fn f32_moves_no_score_by_more_than_a_hundred_thousandth() {
         for preset in [RESCALE, REVEAL_CANCEL] {
             for case in &cases {
                 let texts = ["question", "passage"].map(|n| case[n].as_str().unwrap());
-                for (at, (off, is_small)) in both.off(texts, preset).into_iter().enumerate() {
+                for (at, (off, is_small)) in
+                    both.off(texts, preset, |_| FLOOR).into_iter().enumerate()
+                {
                     assert!(off <= BOUND, "{model}, {}, map {at}: {off:e}", preset.name);
                     count += 1;
                     small += usize::from(is_small);
@@ -108,7 +115,8 @@ fn nor_does_it_in_a_model_that_was_trained() {
     let passage = std::fs::read_to_string(here("../../examples/harbour.txt")).unwrap();
     let question = "When did Ida Marrow start the Night of Open Doors?";
     for preset in [RESCALE, REVEAL_CANCEL] {
-        let found = both.off([question, &passage], preset);
+        // Its logits are ten times as large: the same share of Δt.
+        let found = both.off([question, &passage], preset, |delta| FLOOR * delta.abs());
         assert_eq!(found.len(), 1 + 7 + 6 * 12);
         let small = found.iter().filter(|(_, is_small)| *is_small).count();
         assert!(2 * small < found.len(), "{small} maps are small");
