@@ -10,6 +10,7 @@ mod evaluate;
 mod explain;
 #[cfg(feature = "hub")]
 mod hub;
+mod log;
 mod method;
 mod model;
 mod output;

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use spanlift_render::ColourDepth;
 
 use crate::args::ColourArg;
+use crate::log;
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,15 +92,16 @@ pub(crate) fn spinner(name: &str) -> ProgressBar {
     bar
 }
 
-/// A bar over so many questions with rate and time left, on standard error where that is a terminal.
+/// A bar over so many questions with rate and time left, on standard error; where that is no terminal, a line a minute.
 pub(crate) fn progress(questions: usize, name: &str) -> ProgressBar {
     let bar = ProgressBar::new(questions as u64);
-    if !io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) =
-        ProgressStyle::with_template("{prefix:8} {bar:30} {pos}/{len} {per_sec} {eta} left")
-    {
+    let template = if io::stderr().is_terminal() {
+        "{prefix:8} {bar:30} {pos}/{len} {per_sec} {eta} left"
+    } else {
+        bar.set_draw_target(log::target(io::stderr(), log::EVERY));
+        "{prefix}: {pos}/{len}, {per_sec}, {eta} left"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_prefix(name.to_owned());
