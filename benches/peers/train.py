@@ -1,6 +1,6 @@
 """Follows a run of `spanlift train` in PyTorch, step by step, and compares losses, gradients' norms and the weights at the end.
 
-    spanlift train --base BASE --data DATA --limit 8 --batch 8 --steps 50 --dropout 0 --rate 1e-4 --out RUN
+    spanlift train --base BASE --data DATA --limit 8 --batch 8 --steps 50 --dropout 0 --attention-dropout 0 --rate 1e-4 --out RUN
     python train.py RUN BASE DATA
 
 Every step takes all windows (the batch is as large as the data), so that the order of the batches, which is Spanlift's own, does not matter. The
@@ -72,7 +72,7 @@ def main():
     run = Path(args.run)
     plan = json.loads((run / "train.json").read_text())
     settings = plan["settings"]
-    assert settings["dropout"] == 0, "--dropout 0 is needed"
+    assert settings["dropout"] == settings["attention_dropout"] == 0, "--dropout 0 and --attention-dropout 0 are needed"
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in lines if "step" in line]
 

@@ -73,6 +73,9 @@ pub(crate) struct TrainArgs {
     /// The share of hidden units that are dropped behind the embeddings, the attention and the feed-forward blocks
     #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = share)]
     pub(crate) dropout: f64,
+    /// The share of attention probabilities that are dropped
+    #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = share)]
+    pub(crate) attention_dropout: f64,
     /// The most that the gradients' norm may be
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
     pub(crate) clip: f64,
@@ -307,6 +310,7 @@ impl TrainArgs {
             warm_up: self.warm_up,
             weight_decay: self.weight_decay,
             dropout: self.dropout,
+            attention_dropout: self.attention_dropout,
             clip: self.clip,
             seed: self.seed,
             max_tokens: self.max_tokens,

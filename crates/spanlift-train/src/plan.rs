@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use spanlift::checkpoint::Precision;
 use spanlift::model::{Parameter, Site};
+use spanlift::train::Rates;
 use spanlift_explanation::ModelInfo;
 use spanlift_store::Data;
 
@@ -28,6 +29,9 @@ pub struct Settings {
     pub weight_decay: f64,
     /// The share of hidden units that are dropped.
     pub dropout: f64,
+    /// The share of attention probabilities that are dropped.
+    #[serde(default)]
+    pub attention_dropout: f64,
     /// The most that the gradients' norm may be.
     pub clip: f64,
     /// What order and dropout are drawn by.
@@ -59,6 +63,7 @@ impl Default for Settings {
             warm_up: 0.1,
             weight_decay: 0.01,
             dropout: 0.1,
+            attention_dropout: 0.1,
             clip: 1.0,
             seed: 0,
             max_tokens: 384,
@@ -90,6 +95,15 @@ impl Settings {
             // The peak is reached, however few steps there are.
             warm_up: ((self.warm_up * self.steps as f64).round() as u64).max(1),
             steps: self.steps,
+        }
+    }
+
+    /// What share of the elements is dropped.
+    #[must_use]
+    pub fn rates(&self) -> Rates {
+        Rates {
+            hidden: self.dropout,
+            attention: self.attention_dropout,
         }
     }
 

@@ -101,12 +101,11 @@ impl Trainer {
             let answers: Vec<[usize; 2]> = pack.iter().map(|window| window.answer).collect();
             // A pass of its own for each pack of each step.
             let pass = number << 16 | at as u64;
-            let dropout = (settings.dropout > 0.0)
-                .then(|| Dropout::new(settings.dropout, settings.seed, pass));
-            let trace = forward(encoder, &layout, &ids, dropout.as_ref());
+            let dropout = Dropout::new(settings.rates(), settings.seed, pass);
+            let trace = forward(encoder, &layout, &ids, Some(&dropout));
             let (of_pack, m_logits) = loss(&trace.logits, &layout, &answers, weight);
             self.gradients
-                .add(encoder, &trace, &ids, &m_logits, dropout.as_ref());
+                .add(encoder, &trace, &ids, &m_logits, Some(&dropout));
             trace.recycle();
             sum += of_pack;
             tokens += ids.len();

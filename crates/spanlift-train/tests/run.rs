@@ -89,6 +89,7 @@ fn settings(steps: u64) -> Settings {
         steps,
         rate: 5e-3,
         dropout: 0.0,
+        attention_dropout: 0.0,
         weight_decay: 0.0,
         save_every: 5,
         evaluate_every: 1000,
@@ -177,6 +178,7 @@ fn a_run_that_was_stopped_ends_like_one_that_was_not() {
     let (questions, files) = (questions(), files());
     let settings = Settings {
         dropout: 0.2,
+        attention_dropout: 0.2,
         weight_decay: 0.1,
         evaluate_every: 6,
         ..settings(17)

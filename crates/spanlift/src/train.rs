@@ -13,10 +13,11 @@ use rayon::prelude::*;
 use crate::attribute::rules::GRADIENT;
 use crate::model::{
     Encoder, LayerSite, Layout, Parameter, Part, Place, Projections, Side, Site, Taps, Trace,
-    WalkLayer, forward_dropped, part_of, walk,
+    WalkLayer, forward_dropped, of_probs, part_of, walk,
 };
 use crate::ops::attention::{self, EdgeSink};
-pub use crate::ops::dropout::Dropout;
+use crate::ops::dropout::Probs;
+pub use crate::ops::dropout::{Dropout, Rates};
 use crate::ops::product::{View, ViewMut, add_outer};
 use crate::ops::relative::Relative;
 use crate::ops::{Matrix, Real, embedding, linear, norm};
@@ -342,8 +343,12 @@ impl<T: Real> Taps<T> for Tapped<'_, T> {
         }
     }
 
+    fn dropped_probs(&self, layer: usize) -> Option<Probs> {
+        self.dropout?.probs(of_probs(layer))
+    }
+
     fn before_dropout(&self, site: Site, m: &Matrix<T>) -> Option<Matrix<T>> {
-        let dropout = self.dropout?;
+        let dropout = self.dropout.filter(|dropout| dropout.drops_hidden())?;
         let mut before = Matrix::reused(m.rows(), m.cols());
         before.data_mut().copy_from_slice(m.data());
         dropout.apply(site.number(), &mut before);

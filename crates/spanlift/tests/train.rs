@@ -16,7 +16,7 @@ use safetensors::SafeTensors;
 use spanlift::checkpoint::{self, ModelPart, Parts, Precision, Randomise, Source};
 use spanlift::model::{BottleneckSite, Encoder, Family, LayerSite, Layout, Parameter, Side, Site};
 use spanlift::ops::{Matrix, Real};
-use spanlift::train::{Dropout, Gradients, forward};
+use spanlift::train::{Dropout, Gradients, Rates, forward};
 
 /// A checkpoint of each family.
 const MODELS: [&str; 11] = [
@@ -66,6 +66,11 @@ fn loss<T: Real>(logits: &Matrix<T>) -> (f64, Matrix<T>) {
     (sum, Matrix::from_vec(logits.rows(), 2, gradient.collect()))
 }
 
+const TENTH: Rates = Rates {
+    hidden: 0.1,
+    attention: 0.1,
+};
+
 fn gradients<T: Real>(
     encoder: &Encoder<T>,
     dropout: Option<&Dropout>,
@@ -114,7 +119,15 @@ fn name(parameter: &Parameter) -> String {
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
     for model in MODELS {
-        for dropout in [None, Some(Dropout::new(0.3, 5, 8))] {
+        let some = Dropout::new(
+            Rates {
+                hidden: 0.3,
+                attention: 0.2,
+            },
+            5,
+            8,
+        );
+        for dropout in [None, Some(some)] {
             let mut encoder = encoder::<f64>(model);
             let gradients = gradients(&encoder, dropout.as_ref(), |_| true);
             let mut sizes = Vec::new();
@@ -207,7 +220,7 @@ fn threads_do_not_matter_where_there_is_work_for_them() {
         .collect();
     let layout = Layout::new(segments.iter().map(Vec::as_slice));
     let ids: Vec<u32> = (0..300).map(|i| (i * i * 5 + 3) % 30).collect();
-    let dropout = Dropout::new(0.1, 1, 2);
+    let dropout = Dropout::new(TENTH, 1, 2);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
@@ -230,7 +243,7 @@ fn threads_do_not_matter_where_there_is_work_for_them() {
 
 #[test]
 fn f32_is_near_f64_and_threads_do_not_matter() {
-    let dropout = Dropout::new(0.1, 1, 2);
+    let dropout = Dropout::new(TENTH, 1, 2);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

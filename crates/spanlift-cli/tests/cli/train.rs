@@ -41,6 +41,8 @@ fn a_model_is_trained_measured_and_used() {
         "4",
         "--dropout",
         "0",
+        "--attention-dropout",
+        "0",
     ];
     let more = [
         &more[..],
@@ -407,6 +409,10 @@ fn what_cannot_be_trained_is_said() {
         (&["--steps", "0"], "--steps"),
         (&["--rate", "0"], "expected a number above 0"),
         (&["--dropout", "1"], "expected a number from 0 to below 1"),
+        (
+            &["--attention-dropout", "-0.1"],
+            "expected a number from 0 to below 1",
+        ),
     ] {
         desk.run(&args(more)).refused(&[words]);
     }

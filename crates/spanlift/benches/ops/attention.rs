@@ -41,7 +41,7 @@ impl Bench {
         let mut qkv = self.matrix(2 * s, 3 * hidden);
         qkv.data_mut().iter_mut().for_each(|x| *x *= 2.0);
         let m_ctx = self.matrix(s, hidden);
-        let (ctx, kept) = attention::forward(qkv.view(), &starts, heads, None, None);
+        let (ctx, kept) = attention::forward(qkv.view(), &starts, heads, None, None, None);
         let tested = [0, heads - 1].map(|head| {
             let part = |pass: usize, part| {
                 let columns = columns(part * heads + head, width);
@@ -67,7 +67,7 @@ impl Bench {
             worst,
             || (),
             |()| {
-                let (ctx, kept) = attention::forward(qkv.view(), &starts, heads, None, None);
+                let (ctx, kept) = attention::forward(qkv.view(), &starts, heads, None, None, None);
                 ctx.recycle();
                 kept.into_iter().for_each(|head| head.shifted.recycle());
             },
@@ -81,6 +81,7 @@ impl Bench {
             passes: [pass(0), pass(1)],
             product: [0, 1],
             softmax: Through::LogMean([0, 1]),
+            dropped: None,
         };
         let (m_qkv, edges) =
             attention::multiplier(&pairs, &[0, s], heads, None, &m_ctx, None, |_, _| {

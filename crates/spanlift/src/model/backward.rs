@@ -417,7 +417,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
             by_row(m, x.view(), x0.view())
         }
     };
-    // As in forward: within a bottleneck nothing is dropped.
+    // As in forward: within a bottleneck no hidden unit is dropped.
     let dropped = match layer.projections {
         Projections::Joint(_) => taps.before_dropout(site(LayerSite::AttentionOutput), m),
         Projections::Bottleneck(_) => None,
@@ -445,6 +445,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
         passes,
         product,
         softmax,
+        dropped: taps.dropped_probs(l),
     };
     let (m_qkv, edges) = attention::multiplier(
         &pairs,

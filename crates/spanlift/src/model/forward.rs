@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Pruned, Trace};
 use super::{
-    Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Site,
+    Bottleneck, BottleneckSite, Encoder, FeedForward, Layer, LayerSite, Projections, Site, of_probs,
 };
-use crate::ops::dropout::Dropout;
+use crate::ops::dropout::{Dropout, Probs};
 use crate::ops::product::View;
 use crate::ops::rows::picked;
 use crate::ops::{Matrix, Real, attention, embedding, feed_forward, linear, norm};
@@ -197,7 +197,7 @@ fn pruned_layer<T: Real>(
         qkv,
         inner.view(),
         Some(&tokens),
-        None,
+        (None, None),
     );
     inner.recycle();
     Pruned {
@@ -305,7 +305,8 @@ pub(super) fn forward_layer<T: Real>(
             qkv
         }
     };
-    // Within MobileBERT's bottleneck nothing is dropped, but what comes out of it.
+    let probs = dropout.and_then(|(dropout, l)| dropout.probs(of_probs(l)));
+    // Within MobileBERT's bottleneck no hidden unit is dropped, but of what comes out of it.
     let (dropout, of_bottleneck) = match layer.projections {
         Projections::Joint(_) => (dropout, None),
         Projections::Bottleneck(_) => (None, dropout),
@@ -321,7 +322,7 @@ pub(super) fn forward_layer<T: Real>(
         of.of_matrix(&qkv),
         of.of_matrix(inner),
         None,
-        dropout,
+        (dropout, probs),
     );
     let mut bottleneck = None;
     if let (Projections::Bottleneck(weights), Some(((inner, inner_norm), shared_norm))) =
@@ -358,7 +359,7 @@ fn behind_keys<T: Real>(
     qkv: View<'_, T>,
     inner: View<'_, T>,
     wanted: attention::Wanted<'_>,
-    dropout: Dropped<'_>,
+    (dropout, probs): (Dropped<'_>, Option<Probs>),
 ) -> (Matrix<T>, LayerTrace<T>) {
     let (ctx, heads) = attention::forward(
         qkv,
@@ -366,6 +367,7 @@ fn behind_keys<T: Real>(
         encoder.config.heads,
         layer.relative.as_ref(),
         wanted,
+        probs,
     );
     let mut attn_out = linear::forward(&layer.attention_output, &ctx);
     drop_from(&mut attn_out, dropout, LayerSite::AttentionOutput);

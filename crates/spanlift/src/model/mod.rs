@@ -23,5 +23,6 @@ pub use forward::{Keep, forward, forward_dropped, forward_pruned, logits};
 pub use parameters::{BottleneckSite, LayerSite, Parameter, Side, Site};
 pub(crate) use positions::part_of;
 pub use positions::{PositionMaps, RelativeTable};
+pub(crate) use taps::of_probs;
 pub use taps::{Scores, Taps};
 pub use trace::{BottleneckTrace, FeedForwardTrace, LayerTrace, Layout, Part, Pruned, Trace};

@@ -1,6 +1,7 @@
 //! What the walk back leaves on its way beside its multipliers: scores at the cuts, or gradients of the parameters.
 
 use super::{LayerSite, Site};
+use crate::ops::dropout::Probs;
 use crate::ops::product::View;
 use crate::ops::{Matrix, Real, norm};
 
@@ -42,6 +43,12 @@ pub trait Taps<T: Real> {
         let _ = (tables, m);
     }
 
+    /// What was dropped of this layer's attention probabilities.
+    fn dropped_probs(&self, layer: usize) -> Option<Probs> {
+        let _ = layer;
+        None
+    }
+
     /// m of what went into the dropout behind this map, from that of what came out; none where there was none.
     fn before_dropout(&self, site: Site, m: &Matrix<T>) -> Option<Matrix<T>> {
         let _ = (site, m);
@@ -59,6 +66,11 @@ impl<T: Real> Taps<T> for Scores {
 
 /// Where the numbers of MobileBERT's and DeBERTa's own begin.
 const APART: u64 = 1 << 32;
+
+/// The number of what is drawn for layer `l`'s attention probabilities.
+pub(crate) fn of_probs(l: usize) -> u64 {
+    APART + 40 + 1000 * l as u64
+}
 
 impl Site {
     /// A number of its own, for what is drawn there.

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::dropout::Probs;
 use super::product::{Panels, View, ViewMut};
 use super::relative::{Relative, Terms};
 use super::rows::{picked, vectorised};
@@ -80,6 +81,8 @@ pub struct Pairs<'a, T> {
     pub product: Ends,
     /// Through the softmax.
     pub softmax: Through,
+    /// What was dropped of P, in both passes alike; only where they are one and the same.
+    pub dropped: Option<Probs>,
 }
 
 /// Edge scores of one head over one sequence; (S, S) each, a row a query, a column a key.
@@ -190,13 +193,14 @@ fn parts(n: usize, some: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// ctx (N, I) and the heads of each sequence, which begin at the rows `starts` (the last entry is N). Of the wanted
-/// queries alone where not all are wanted, then with so many rows.
+/// queries alone where not all are wanted, then with so many rows. `dropped` of P comes to nothing; what is kept is P before that.
 pub fn forward<T: Real>(
     qkv: View<'_, T>,
     starts: &[usize],
     heads: usize,
     relative: Option<&Relative<T>>,
     wanted: Wanted<'_>,
+    dropped: Option<Probs>,
 ) -> (Matrix<T>, Vec<Head<T>>) {
     let hidden = qkv.cols() / 3;
     let cuts = query_starts(wanted, starts);
@@ -209,7 +213,8 @@ pub fn forward<T: Real>(
             width: hidden / heads,
         };
         let queries = queries(wanted, at / heads, rows[1] - rows[0]);
-        forward_head(qkv, columns, rows, relative, &queries, ctx)
+        let dropped = dropped.map(|dropped| (dropped, at));
+        forward_head(qkv, columns, rows, relative, &queries, dropped, ctx)
     };
     let blocks = ctx.view_mut().blocks(&cuts, heads);
     let kept = blocks
@@ -227,6 +232,7 @@ fn forward_head<T: Real>(
     rows: [usize; 2],
     relative: Option<&Relative<T>>,
     queries: &[usize],
+    dropped: Option<(Probs, usize)>,
     mut ctx: ViewMut<'_, T>,
 ) -> Head<T> {
     let s = rows[1] - rows[0];
@@ -260,6 +266,9 @@ fn forward_head<T: Real>(
                 shifted.row_mut(i),
                 probs.row_mut(at),
             ));
+            if let Some((dropped, head)) = dropped {
+                dropped.apply(head, queries[at], probs.row_mut(at));
+            }
         }
         let probs = probs.view().block(0..part.len(), 0..s);
         values.multiply(ctx.part(part), false, T::ONE, probs);
@@ -377,6 +386,10 @@ fn multiplier_head<T: Real>(
             }
             let [a, b] = pairs.product.map(|pass| &probs[pass][..]);
             half_sum(a, b, mean_probs.row_mut(row));
+            if let Some(dropped) = &pairs.dropped {
+                dropped.apply(at, queries[row], mean_probs.row_mut(row));
+                dropped.apply(at, queries[row], m_s.row_mut(row));
+            }
             if let Some(pattern) = &mut pattern {
                 pattern.row_mut(row).copy_from_slice(m_s.row(row));
             }
@@ -509,6 +522,7 @@ fn combined<T: Real>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::dropout::{Dropout, Rates};
     use super::*;
 
     fn wave(n: usize, a: f64, size: f64) -> Vec<f64> {
@@ -672,7 +686,7 @@ mod tests {
     }
 
     fn kept<T: Real>(qkv: &Matrix<T>) -> (Matrix<T>, Vec<Head<T>>) {
-        forward(qkv.view(), &STARTS, HEADS, None, None)
+        forward(qkv.view(), &STARTS, HEADS, None, None, None)
     }
 
     fn ours<T: Real>(ends: Ends<'_, T>, m_ctx: &Matrix<T>) -> (Matrix<T>, Vec<Edges<T>>) {
@@ -696,6 +710,7 @@ mod tests {
             passes,
             product: of(ends[1]),
             softmax,
+            dropped: None,
         };
         multiplier(&pairs, &STARTS, HEADS, None, m_ctx, None, |b, _| {
             Edges::new(STARTS[b + 1] - STARTS[b])
@@ -751,6 +766,66 @@ mod tests {
     fn equals_three_loops_over_two_sequences_and_two_heads() {
         equals_three_loops::<f64>(1e-13);
         equals_three_loops::<f32>(5e-6);
+    }
+
+    /// Of two sequences, the second longer than what a head takes at a time.
+    #[test]
+    fn dropped_probabilities_carry_nothing() {
+        let starts = [0, 20, 140];
+        let wave = |cols, a| Matrix::from_vec(140, cols, wave(140 * cols, a, 1.0));
+        let (qkv, m_ctx) = (wave(3 * HIDDEN, 0.4), wave(HIDDEN, 3.0));
+        let rates = Rates {
+            hidden: 0.0,
+            attention: 0.3,
+        };
+        let dropped = Dropout::new(rates, 4, 2).probs(9);
+        let of = |qkv: &Matrix<f64>| forward(qkv.view(), &starts, HEADS, None, None, dropped);
+        let (ctx, heads) = of(&qkv);
+        for (at, head) in heads.iter().enumerate() {
+            let (from, h) = (starts[at / HEADS], at % HEADS);
+            let probs = head.probs();
+            for i in 0..probs.rows() {
+                let mut left = probs.row(i).to_vec();
+                dropped.unwrap().apply(at, i, &mut left);
+                for d in 0..WIDTH {
+                    let v = |j: usize| qkv.row(from + j)[2 * HIDDEN + h * WIDTH + d];
+                    let want: f64 = left.iter().enumerate().map(|(j, p)| p * v(j)).sum();
+                    let got = ctx.row(from + i)[h * WIDTH + d];
+                    assert!((got - want).abs() < 1e-13, "{at} {i}: {got} {want}");
+                }
+            }
+        }
+        // The gradient, by four points.
+        let pass = Pass {
+            qkv: qkv.view(),
+            heads: &heads,
+        };
+        let pairs = Pairs {
+            passes: [pass; 2],
+            product: [0, 0],
+            softmax: Through::LogMean([0, 0]),
+            dropped,
+        };
+        let (m_qkv, _) = multiplier(&pairs, &starts, HEADS, None, &m_ctx, None, |b, _| {
+            Edges::new(starts[b + 1] - starts[b])
+        });
+        let dot = |a: &Matrix<f64>, b: &Matrix<f64>| -> f64 {
+            a.data().iter().zip(b.data()).map(|(a, b)| a * b).sum()
+        };
+        let way = wave(3 * HIDDEN, 5.0);
+        let moved = |by: f64| {
+            let mut moved = qkv.clone();
+            let each = moved.data_mut().iter_mut().zip(way.data());
+            each.for_each(|(x, d)| *x += by * d);
+            dot(&m_ctx, &of(&moved).0)
+        };
+        let h = 1e-3;
+        let want = (8.0 * (moved(h) - moved(-h)) - (moved(2.0 * h) - moved(-2.0 * h))) / (12.0 * h);
+        let got = dot(&m_qkv, &way);
+        assert!(
+            (got - want).abs() < 1e-8 * want.abs().max(1.0),
+            "{got} {want}"
+        );
     }
 
     /// m_qkv·Δqkv = m_ctx·Δctx within each sequence, and the edges of a query are its head's share.
@@ -830,8 +905,8 @@ mod tests {
         let m_ctx = Matrix::from_vec(2, 1, vec![2.0, -1.0]);
         let starts = [0, 2];
         let ((ctx, heads), (_, heads0)) = (
-            forward(x.view(), &starts, 1, None, None),
-            forward(x0.view(), &starts, 1, None, None),
+            forward(x.view(), &starts, 1, None, None, None),
+            forward(x0.view(), &starts, 1, None, None, None),
         );
         near("P", heads[0].probs().data(), &[0.75, 0.25, 0.5, 0.5], 1e-15);
         near("ctx", ctx.data(), &[3.5, 3.0], 1e-15);
@@ -843,6 +918,7 @@ mod tests {
             passes,
             product: [0, 1],
             softmax: Through::LogMean([0, 1]),
+            dropped: None,
         };
         let (m_qkv, edges) =
             multiplier(&pairs, &starts, 1, None, &m_ctx, None, |_, _| Edges::new(2));
@@ -868,7 +944,7 @@ mod tests {
         let [x, x0, m_ctx] = case::<f64>();
         let wanted = vec![vec![1, 4], vec![]];
         let rows = [1, 4];
-        let of = |qkv: &Matrix<f64>| forward(qkv.view(), &STARTS, HEADS, None, Some(&wanted));
+        let of = |qkv: &Matrix<f64>| forward(qkv.view(), &STARTS, HEADS, None, Some(&wanted), None);
         let ((ctx, heads), (_, heads0)) = (of(&x), of(&x0));
         let (whole, whole_heads) = kept(&x);
         assert_eq!(
@@ -898,6 +974,7 @@ mod tests {
             passes,
             product: [0, 1],
             softmax: Through::LogMean([0, 1]),
+            dropped: None,
         };
         let m_ctx = picked(m_ctx.view(), &rows);
         let sink = |b: usize, _| Edges::new(STARTS[b + 1] - STARTS[b]);
@@ -990,7 +1067,8 @@ mod tests {
         let m_ctx = matrix(3.0, s, HIDDEN);
         let starts = [0, s];
         let run = |wanted: Wanted<'_>, m_ctx: &Matrix<f64>| {
-            let of = |x: &Matrix<f64>| forward(x.view(), &starts, HEADS, Some(&relative), wanted);
+            let of =
+                |x: &Matrix<f64>| forward(x.view(), &starts, HEADS, Some(&relative), wanted, None);
             let ((ctx, heads), (_, heads0)) = (of(&x), of(&x0));
             let passes = [(&x, &heads), (&x0, &heads0)].map(|(qkv, heads)| Pass {
                 qkv: qkv.view(),
@@ -1000,6 +1078,7 @@ mod tests {
                 passes,
                 product: [0, 1],
                 softmax: Through::LogMean([0, 1]),
+                dropped: None,
             };
             let sink = |_, _| Edges::new(s);
             let (relative, starts) = (Some(&relative), &starts);
