@@ -267,8 +267,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
                 losses.pop_front();
             }
             let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-            bar.set_prefix(format!("loss {mean:.3}, rate {rate:.1e}"));
+            // First the step: what is drawn before it would take the time since the last one for standing still.
             bar.inc(1);
+            bar.set_prefix(format!("loss {mean:.3}, rate {rate:.1e}"));
         }
         Event::Dev {
             step,
