@@ -171,3 +171,24 @@ impl TrainPlan {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_from_before_attention_dropout_had_none() {
+        let mut plan = serde_json::to_value(Settings::default()).unwrap();
+        plan.as_object_mut()
+            .unwrap()
+            .remove("attention_dropout")
+            .unwrap();
+        let before: Settings = serde_json::from_value(plan).unwrap();
+        let none = Settings {
+            attention_dropout: 0.0,
+            ..Settings::default()
+        };
+        assert_eq!(before, none);
+        assert_ne!(before, Settings::default());
+    }
+}
