@@ -247,14 +247,14 @@ impl<T: Real> Tapped<'_, T> {
                         };
                         if let Some(map) = map {
                             self.linear(Site::Layer(l, site), normed.view(), m_table.view());
-                            linear::multiplier_onto(map, &m_table, &mut m);
+                            linear::multiplier_onto(map, m_table.view(), &mut m);
                         }
                     }
                     (None, Projections::Joint(qkv)) => {
                         let rows = part * hidden..(part + 1) * hidden;
                         let site = Site::Layer(l, LayerSite::Qkv);
                         self.linear_part(site, rows, normed.view(), m_table.view());
-                        linear::multiplier_onto(&part_of(qkv, part), &m_table, &mut m);
+                        linear::multiplier_onto(&part_of(qkv, part), m_table.view(), &mut m);
                     }
                     (None, Projections::Bottleneck(_)) => {}
                 }

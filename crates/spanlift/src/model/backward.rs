@@ -464,7 +464,7 @@ fn backward_layer<T: Real, E: EdgeSink<T>, X: Taps<T>>(
     if let Projections::Joint(qkv) = &layer.projections {
         let [x, _] = pair.of(|layer| &layer.resid_pre);
         taps.linear(site(LayerSite::Qkv), x, m_qkv.view());
-        linear::multiplier_onto(qkv, &m_qkv, m);
+        linear::multiplier_onto(qkv, m_qkv.view(), m);
     }
     if let Some((bottleneck, kept, m_around)) = around {
         let m_inner = std::mem::replace(m, m_around);
@@ -531,7 +531,7 @@ fn backward_mlp<T: Real, X: Taps<T>>(
         taps.linear(out, act.view(), m_out.view());
         act.recycle();
     }
-    let mut m_act = linear::multiplier(&weights.output, m_out);
+    let mut m_act = feed_forward::multiplier_of_output(&weights.output, m_out);
     match rules.activation {
         ActivationRule::Rescale | ActivationRule::Gradient => {
             let from = match rules.activation {
@@ -539,8 +539,9 @@ fn backward_mlp<T: Real, X: Taps<T>>(
                 ActivationRule::Rescale | ActivationRule::RevealCancel => u0,
             };
             activation::multiplier(f, u, from, &mut m_act);
-            taps.linear(into, y, m_act.view());
-            linear::multiplier_onto(&weights.intermediate, &m_act, m);
+            let m_u = m_act.view().block(0..u.rows(), 0..u.cols());
+            taps.linear(into, y, m_u);
+            linear::multiplier_onto(&weights.intermediate, m_u, m);
             m_act.recycle();
         }
         ActivationRule::RevealCancel => {
@@ -595,7 +596,7 @@ fn backward_bottleneck<T: Real, X: Taps<T>>(
     );
     norm::multiplier(&bottleneck.attention_norm, shared, &mut m_shared);
     taps.linear(site(BottleneckSite::Attention), x, m_shared.view());
-    linear::multiplier_onto(&bottleneck.attention, &m_shared, m);
+    linear::multiplier_onto(&bottleneck.attention, m_shared.view(), m);
     let over = site(BottleneckSite::InputNorm);
     tap_norm(taps, over, &kept[0].inner_norm, &m_inner, |_| {
         linear::forward(&bottleneck.input, &owned(x))
@@ -607,7 +608,7 @@ fn backward_bottleneck<T: Real, X: Taps<T>>(
     );
     norm::multiplier(&bottleneck.input_norm, inner, &mut m_inner);
     taps.linear(site(BottleneckSite::Input), x, m_inner.view());
-    linear::multiplier_onto(&bottleneck.input, &m_inner, m);
+    linear::multiplier_onto(&bottleneck.input, m_inner.view(), m);
 }
 
 /// A norm's tap. A NoNorm keeps nothing: its input, where it is wanted, is made again.

@@ -97,10 +97,11 @@ pub fn of_rows<T: Real>(f: Activation, u: View<'_, T>) -> Matrix<T> {
     g
 }
 
-/// m_g (S, F) becomes m_u in place.
+/// m_g (S, F) becomes m_u in place; columns behind these stay as they are.
 pub fn multiplier<T: Real>(f: Activation, u: View<'_, T>, u0: View<'_, T>, m: &mut Matrix<T>) {
     each_row(m, |i, m| {
         let (u, u0) = (u.row(i), u0.row(i));
+        let m = &mut m[..u.len()];
         match f {
             Activation::Gelu => gelu_multiplier_row(u, u0, m),
             _ => (0..m.len()).for_each(|k| m[k] *= rescale(f, u[k], u0[k])),

@@ -46,7 +46,17 @@ pub fn forward<T: Real>(
     (u, z)
 }
 
-/// m_y (S, H) from m_g (S, F).
+/// m_g (S, F) from m_z (S, H), by the map (V, c); with columns behind that are not m_g's where rows would share their places in
+/// the cache.
+pub fn multiplier_of_output<T: Real>(output: &Linear<T>, m_z: &Matrix<T>) -> Matrix<T> {
+    let units = output.weight.inputs();
+    let mut m_g = Matrix::reused(m_z.rows(), columns::<T>(units));
+    let [to, _] = m_g.view_mut().split(units);
+    output.weight.back(m_z.view(), false, T::ONE, to);
+    m_g
+}
+
+/// m_y (S, H) from m_g (S, F), which may have columns behind.
 pub fn multiplier<T: Real>(
     f: Activation,
     linear: &Linear<T>,
@@ -70,6 +80,7 @@ pub fn multiplier<T: Real>(
     let mut difference: Vec<&mut [T]> = push.data_mut().chunks_exact_mut(units).collect();
     super::rows::each_row_with(&mut m_g, &mut difference, |i, m, push| {
         let (u, u0) = (u.row(i), u0.row(i));
+        let m = &mut m[..units];
         match f {
             Activation::Gelu => gelu_row(u, u0, m, push),
             _ => reveal_cancel_row(f, u, u0, m, push),
@@ -89,7 +100,8 @@ pub fn multiplier<T: Real>(
             }
         }
     });
-    linear.weight.back(m_g.view(), true, half, m_y.view_mut());
+    let m_g = m_g.view().block(0..rows, 0..units);
+    linear.weight.back(m_g, true, half, m_y.view_mut());
     m_y
 }
 

@@ -30,8 +30,8 @@ pub fn multiplier<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>) -> Matrix<T> {
 }
 
 /// m_x ← m_x + m_y·W: a branch that joins others at x.
-pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: &Matrix<T>, m_x: &mut Matrix<T>) {
-    linear.weight.back(m_y.view(), true, T::ONE, m_x.view_mut());
+pub fn multiplier_onto<T: Real>(linear: &Linear<T>, m_y: View<'_, T>, m_x: &mut Matrix<T>) {
+    linear.weight.back(m_y, true, T::ONE, m_x.view_mut());
 }
 
 /// (y₁ … yₙ): maps of equally many outputs, each of its own input; (S, n·out).
@@ -82,7 +82,7 @@ mod tests {
         // 2·(1, 2, 0) + 1·(−1, 0, 3).
         assert_eq!(multiplier(&linear, &m_y).data(), [1.0, 4.0, 3.0]);
         let mut m_x = Matrix::from_vec(1, 3, vec![10.0, 10.0, 10.0]);
-        multiplier_onto(&linear, &m_y, &mut m_x);
+        multiplier_onto(&linear, m_y.view(), &mut m_x);
         assert_eq!(m_x.data(), [11.0, 14.0, 13.0]);
     }
 

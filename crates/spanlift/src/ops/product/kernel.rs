@@ -17,10 +17,13 @@ use pulp::{Simd, WithSimd};
 
 use super::turn::{self, Rows};
 
-/// Bytes of a panel's row: four AVX2 vectors, two of AVX-512.
-const PANEL_BYTES: usize = 128;
+/// Bytes of a panel's row: one AVX-512 vector, two of AVX2. A line of the cache, so that a tile uses the whole of each that
+/// it reads.
+const PANEL_BYTES: usize = 64;
 /// Bytes of one column of A, or one panel column of B, in a block of the inner dimension.
 const BLOCK_BYTES: usize = 3072;
+/// Numbers of the inner dimension that the loop takes at a time.
+const STEPS: usize = 4;
 /// Vectors of a tile's row: as many as [`tile`] has sums of.
 const VECTORS: usize = 2;
 
@@ -37,6 +40,8 @@ pub(super) struct Job<T> {
     pub(super) a_turned: bool,
     /// Panels of B, each `inner` rows of [`Kernel::PANEL`]; the last filled up.
     pub(super) b: *const T,
+    /// Elements from a panel of B to the next.
+    pub(super) b_stride: usize,
     pub(super) y: *mut T,
     /// Elements from a row of Y to the next.
     pub(super) y_stride: usize,
@@ -186,6 +191,11 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     job: &Job<T>,
 ) {
     let width = VECTORS * size_of::<T::Vector>() / size_of::<T>();
+    let tiles = job.rows.div_ceil(ROWS).max(1);
+    let panel_row = |col: usize, k: usize| {
+        let panel = col / T::PANEL * job.b_stride;
+        job.b.wrapping_add(panel + k * T::PANEL + col % T::PANEL)
+    };
     let mut from = 0;
     // An empty inner dimension still writes zeros.
     while from < job.inner || from == 0 {
@@ -193,7 +203,20 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
         let onto = if from > 0 { Onto::Y } else { job.onto };
         let mut col = 0;
         while col < job.cols {
-            let panel = col / T::PANEL;
+            // A vector may be a whole panel. Behind the last there is none: its own numbers once more, for nobody.
+            let next = if width <= T::PANEL {
+                width / VECTORS
+            } else if col + T::PANEL < job.cols {
+                job.b_stride
+            } else {
+                0
+            };
+            // What the next tiles of columns read of B; behind the last ones, what the next block or job begins with.
+            let ahead = if col + width < job.cols {
+                panel_row(col + width, from)
+            } else {
+                panel_row(0, (from + inner) % job.inner.max(1))
+            };
             let mut row = 0;
             while row < job.rows {
                 let left = job.rows - row;
@@ -205,9 +228,8 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                         [1, job.a_stride]
                     };
                     let a = job.a.wrapping_add(row * row_step + from * step);
-                    let b = job.b.wrapping_add((panel * job.inner + from) * T::PANEL);
                     let y = job.y.wrapping_add(row * job.y_stride);
-                    (a, b.wrapping_add(col % T::PANEL), y.wrapping_add(col))
+                    (a, panel_row(col, from), y.wrapping_add(col))
                 };
                 let part = Part {
                     inner,
@@ -219,6 +241,9 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                     cols: width.min(job.cols - col),
                     a,
                     b,
+                    next,
+                    ahead: ahead.wrapping_add(row / ROWS * (inner * T::PANEL / tiles)),
+                    pace: STEPS * T::PANEL / tiles,
                     y,
                 };
                 // SAFETY: the tile's rows and columns are the job's.
@@ -240,7 +265,7 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     }
 }
 
-/// Has the cache fetch what lies there, which may be anywhere: a tile's sums find their rows of Y at hand.
+/// Has the cache fetch what lies there, which may be anywhere.
 #[inline(always)]
 fn prefetch<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
@@ -260,6 +285,11 @@ struct Part<T> {
     cols: usize,
     a: *const T,
     b: *const T,
+    /// Elements from a tile's first vector of B to its second.
+    next: usize,
+    /// Where to fetch ahead from B, and elements to go on by with every [`STEPS`].
+    ahead: *const T,
+    pace: usize,
     y: *mut T,
 }
 
@@ -275,37 +305,57 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
     part: Part<T>,
 ) -> usize {
     let lanes = size_of::<T::Vector>() / size_of::<T>();
-    let mut b = part.b.cast::<T::Vector>();
+    let mut b = part.b;
     // Of the first vectors and of the second: one array of both would be cleared by a call, in memory.
     let zero = T::splat(simd, T::ZERO);
     let (mut sums, mut more) = ([zero; ROWS], [zero; ROWS]);
-    let step = T::PANEL / lanes;
     // A pointer for every other row, and the distance to its neighbour: derived from one another in each round, the
     // addresses would take as long as the multiply-adds.
     let rows: [*const T; 6] =
         std::array::from_fn(|pair| black_box(part.a.wrapping_add(2 * pair * job.a_stride)));
     let next = black_box(job.a_stride);
+    // So that the sums find their rows of Y at hand.
     for r in 0..ROWS {
         for v in 0..VECTORS {
             prefetch(part.y.wrapping_add(r * job.y_stride + v * lanes));
         }
     }
-    for k in 0..part.inner {
-        // SAFETY: a panel's row has `PANEL` elements, of which these are `VECTORS` vectors; A has `ROWS` rows here.
-        unsafe {
-            let right = [b.read_unaligned(), b.add(1).read_unaligned()];
-            for r in 0..ROWS {
-                let a = if ALONG {
-                    rows[r / 2].add(if r % 2 == 0 { k } else { next + k })
-                } else {
-                    part.a.add(k * job.a_stride).add(r)
-                };
-                let left = T::splat(simd, *a);
-                sums[r] = T::mul_add(simd, left, right[0], sums[r]);
-                more[r] = T::mul_add(simd, left, right[1], more[r]);
+    macro_rules! step {
+        ($k:expr, $b:expr) => {
+            // SAFETY: these vectors lie in rows of panels, which have `PANEL` elements; A has `ROWS` rows here.
+            unsafe {
+                let (k, b) = ($k, $b);
+                let right = [b, b.add(part.next)].map(|b| b.cast::<T::Vector>().read_unaligned());
+                for r in 0..ROWS {
+                    let a = if ALONG {
+                        rows[r / 2].add(if r % 2 == 0 { k } else { next + k })
+                    } else {
+                        part.a.add(k * job.a_stride).add(r)
+                    };
+                    let left = T::splat(simd, *a);
+                    sums[r] = T::mul_add(simd, left, right[0], sums[r]);
+                    more[r] = T::mul_add(simd, left, right[1], more[r]);
+                }
             }
+        };
+    }
+    let (mut ahead, mut k) = (part.ahead, 0);
+    while k + STEPS <= part.inner {
+        for at in 0..STEPS {
+            step!(k + at, b.add(at * T::PANEL));
         }
-        b = b.wrapping_add(step);
+        prefetch(ahead);
+        if lanes == T::PANEL {
+            prefetch(ahead.wrapping_add(job.b_stride));
+        }
+        ahead = ahead.wrapping_add(part.pace);
+        b = b.wrapping_add(STEPS * T::PANEL);
+        k += STEPS;
+    }
+    while k < part.inner {
+        step!(k, b);
+        b = b.wrapping_add(T::PANEL);
+        k += 1;
     }
     let width = VECTORS * lanes;
     if part.cols == width {
@@ -467,6 +517,7 @@ mod tests {
                 a_stride: self.a.cols(),
                 a_turned: self.turned,
                 b: panels.data().as_ptr(),
+                b_stride: inner * T::PANEL,
                 y_stride: y.cols(),
                 y: y.data_mut().as_mut_ptr(),
                 alpha: T::of(ALPHA),

@@ -342,6 +342,7 @@ impl<T: Real> Panels<T> {
                 a_stride: a.row_stride.max(a.col_stride),
                 a_turned: a.col_stride != 1,
                 b: self.panels.data().as_ptr(),
+                b_stride: self.rows * T::PANEL,
                 y: y.start,
                 y_stride: y.row_stride,
                 alpha,
@@ -388,8 +389,13 @@ pub fn add_outer<T: Real>(y: ViewMut<'_, T>, a: View<'_, T>, b: View<'_, T>) {
     let tasks = blocks.into_par_iter().zip(&rows).with_max_len(1);
     tasks.for_each(|(mut y, rows)| {
         for (tokens, panels) in tokens.iter().zip(&panels) {
-            let a = a.block(tokens.clone(), rows.clone());
-            panels.multiply(y.again(), true, T::ONE, a.t());
+            // Near one another: as columns of A they would share their places in the cache.
+            let mut own = Matrix::reused(tokens.len(), rows.len());
+            for (i, token) in tokens.clone().enumerate() {
+                own.row_mut(i).copy_from_slice(&a.row(token)[rows.clone()]);
+            }
+            panels.multiply(y.again(), true, T::ONE, own.view().t());
+            own.recycle();
         }
     });
     panels.into_iter().for_each(Panels::recycle);

@@ -1,23 +1,24 @@
 //! W of a linear map, kept as the kernel reads it: once for both ways.
 //!
-//! Down, Y ← X·Wᵀ: Wᵀ is the right factor, in panels of outputs. Back, M_x ← M_y·W is taken as M_xᵀ ← Wᵀ·M_yᵀ, so that
-//! the same panels are the left factor, and M_y, which is small, is turned instead of W.
+//! Down, Y ← X·Wᵀ: Wᵀ is the right factor, in panels of outputs. Back, M_x ← M_y·W: a task turns its columns of W, block by block,
+//! into panels of inputs that stay in its cache.
 #![allow(unsafe_code)]
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::kernel::{Job, JobOf, Onto, RowsOf};
 use super::turn::Rows;
 use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
-use crate::ops::sum;
 
-/// Rows that a task takes, of Y or of M_xᵀ: a multiple of every tile's.
-const ROWS: usize = 192;
-const TURNED_ROWS: usize = 96;
-/// Tokens of M_xᵀ that are turned at a time.
-const TOKENS: usize = 16;
-/// Panels that a task takes.
-const PANELS: usize = 4;
+/// Rows of the left factor that are taken at a time, a multiple of every tile's: a block of them stays in the second cache, and so do
+/// its columns of the right one.
+const ROWS: usize = 96;
+/// Panels that a task takes on the way down.
+const PANELS: usize = 8;
+/// Columns of M_x that a task takes on the way back.
+const INPUTS: usize = 96;
 
 /// W; (outputs, inputs).
 #[derive(Clone, Debug, PartialEq)]
@@ -168,9 +169,10 @@ impl<T: Real> Weights<T> {
             y.cols
         );
         let (groups, width) = (self.outputs.div_ceil(PANELS * T::PANEL), PANELS * T::PANEL);
+        let blocks = x.rows.div_ceil(ROWS);
         let (from, to) = (Shared(x.start), Shared(y.start));
         let task = |at: usize| {
-            let (row, group) = (at / groups * ROWS, at % groups);
+            let (row, group) = (at % blocks * ROWS, at / blocks);
             let rows = ROWS.min(x.rows - row);
             let cols = group * width..self.outputs.min((group + 1) * width);
             // SAFETY: the rows and columns lie inside X, W and Y, and the region of Y is this task's alone.
@@ -186,6 +188,7 @@ impl<T: Real> Weights<T> {
                     a_stride: x.row_stride,
                     a_turned: false,
                     b: self.panels.as_ptr().add(group * width * self.inputs),
+                    b_stride: self.inputs * T::PANEL,
                     y: to,
                     y_stride: y.row_stride,
                     alpha: T::ONE,
@@ -196,7 +199,7 @@ impl<T: Real> Weights<T> {
                 }
             }
         };
-        let tasks = x.rows.div_ceil(ROWS) * groups;
+        let tasks = blocks * groups;
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
     }
 
@@ -216,80 +219,65 @@ impl<T: Real> Weights<T> {
             m_x.rows,
             m_x.cols
         );
-        let mut packed = Matrix::reused(panels_size(m_y.t()), 1);
-        pack_over_pool(m_y.t(), packed.data_mut());
-        let turned = packed.data();
-        let tokens = m_y.rows.next_multiple_of(T::PANEL);
-        let to = Shared(m_x.start);
+        assert!(m_y.col_stride == 1, "rows, whose numbers are neighbours");
+        let (from, to) = (Shared(m_y.start), Shared(m_x.start));
         let task = |at: usize| {
-            let first = at * TURNED_ROWS;
-            let rows = TURNED_ROWS.min(self.inputs - first);
-            let mut block = Matrix::reused(rows, T::BLOCK);
-            // The rows of M_xᵀ, whole panels long.
-            let mut turned_x = Matrix::<T>::reused(rows, tokens);
-            for from in (0..self.outputs.max(1)).step_by(T::BLOCK) {
-                let inner = T::BLOCK.min(self.outputs - from);
-                // Rows of Wᵀ, gathered panel by panel: in each they are neighbours.
-                for output in (from..from + inner).step_by(T::PANEL) {
-                    let start = (output / T::PANEL * self.inputs + first) * T::PANEL;
-                    let len = T::PANEL.min(from + inner - output);
-                    let inputs = self.panels[start..].chunks_exact(T::PANEL);
-                    for (row, input) in inputs.take(rows).enumerate() {
-                        block.row_mut(row)[output - from..][..len].copy_from_slice(&input[..len]);
-                    }
-                }
-                for token in (0..tokens).step_by(T::PANEL) {
-                    // SAFETY: a panel of M_yᵀ, and of what is this task's alone; the factors' shapes fit.
+            let first = at * INPUTS;
+            let inputs = INPUTS.min(self.inputs - first);
+            let mut turned = Matrix::reused(INPUTS.div_ceil(T::PANEL), T::BLOCK * T::PANEL);
+            for output in (0..self.outputs.max(1)).step_by(T::BLOCK) {
+                let inner = T::BLOCK.min(self.outputs - output);
+                self.turn(first..first + inputs, output..output + inner, &mut turned);
+                for row in (0..m_y.rows).step_by(ROWS) {
+                    // SAFETY: the rows and columns lie inside M_y, W and M_x, and these columns of M_x are this task's alone.
                     unsafe {
                         T::run(&JobOf(Job {
-                            rows,
-                            cols: T::PANEL,
+                            rows: ROWS.min(m_y.rows - row),
+                            cols: inputs,
                             inner,
-                            a: block.data().as_ptr(),
-                            a_stride: T::BLOCK,
+                            a: from.get().add(row * m_y.row_stride + output),
+                            a_stride: m_y.row_stride,
                             a_turned: false,
-                            b: turned.as_ptr().add(token * self.outputs + from * T::PANEL),
-                            y: turned_x.data_mut().as_mut_ptr().add(token),
-                            y_stride: tokens,
+                            b: turned.data().as_ptr(),
+                            b_stride: turned.cols(),
+                            y: to.get().add(row * m_x.row_stride + first),
+                            y_stride: m_x.row_stride,
                             alpha,
-                            onto: if from > 0 { Onto::Y } else { Onto::Zero },
+                            onto: if accumulate || output > 0 {
+                                Onto::Y
+                            } else {
+                                Onto::Zero
+                            },
                         }));
                     }
                 }
             }
-            let mut some = Matrix::reused(TOKENS, rows);
-            for token in (0..m_y.rows).step_by(TOKENS) {
-                let count = TOKENS.min(m_y.rows - token);
-                let from = Rows {
-                    start: turned_x.data()[token..].as_ptr(),
-                    stride: tokens,
-                };
-                let back = Rows {
-                    start: some.data_mut().as_mut_ptr(),
-                    stride: rows,
-                };
-                // SAFETY: `rows` rows of so many tokens become so many rows.
-                unsafe { T::turn(RowsOf(from), RowsOf(back), [rows, count]) };
-                for at in 0..count {
-                    let some = some.row(at);
-                    // SAFETY: these columns of M_x are this task's alone.
-                    let m_x = unsafe {
-                        let start = to.get().add((token + at) * m_x.row_stride + first);
-                        std::slice::from_raw_parts_mut(start, rows)
-                    };
-                    if accumulate {
-                        sum::add(m_x, some);
-                    } else {
-                        m_x.copy_from_slice(some);
-                    }
-                }
-            }
-            block.recycle();
-            turned_x.recycle();
-            some.recycle();
+            turned.recycle();
         };
-        let tasks = self.inputs.div_ceil(TURNED_ROWS);
+        let tasks = self.inputs.div_ceil(INPUTS);
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
-        packed.recycle();
+    }
+
+    /// These columns of W, in panels: of each the rows that are wanted, a panel a row of `to`. What is behind the last column may be
+    /// anything.
+    fn turn(&self, inputs: Range<usize>, outputs: Range<usize>, to: &mut Matrix<T>) {
+        for (panel, input) in inputs.clone().step_by(T::PANEL).enumerate() {
+            let columns = T::PANEL.min(inputs.end - input);
+            let rows = to.row_mut(panel).chunks_mut(T::PANEL * T::PANEL);
+            for (output, rows) in outputs.clone().step_by(T::PANEL).zip(rows) {
+                let from = Rows {
+                    start: self.panels[(output / T::PANEL * self.inputs + input) * T::PANEL..]
+                        .as_ptr(),
+                    stride: T::PANEL,
+                };
+                let to = Rows {
+                    start: rows.as_mut_ptr(),
+                    stride: T::PANEL,
+                };
+                let count = T::PANEL.min(outputs.end - output);
+                // SAFETY: so many rows of a panel, and of each the first numbers, become as many rows of that length.
+                unsafe { T::turn(RowsOf(from), RowsOf(to), [columns, count]) };
+            }
+        }
     }
 }
