@@ -172,6 +172,27 @@ mod tests {
             assert_eq!(u, want_u);
             let g = activation::of_rows(Activation::Gelu, want_u.view());
             assert_eq!(z, linear::forward(maps[1], &g), "{units} units");
+
+            // The way back, beside a matrix that has no columns behind.
+            let (y0, m_z) = (matrix(29, 5, 4.0), matrix(29, 5, 5.0));
+            let u0 = linear::forward(maps[0], &y0);
+            let m_g = multiplier_of_output(maps[1], &m_z);
+            let narrow = linear::multiplier(maps[1], &m_z);
+            let same = |wide: &Matrix<T>, narrow: &Matrix<T>| {
+                (0..29).all(|i| wide.row(i)[..units] == *narrow.row(i))
+            };
+            assert!(same(&m_g, &narrow), "{units} units");
+            let [m_u, narrow_u] = [&m_g, &narrow].map(|m| {
+                let mut m = m.clone();
+                activation::multiplier(Activation::Gelu, u.view(), u0.view(), &mut m);
+                m
+            });
+            assert!(same(&m_u, &narrow_u) && !same(&m_u, &narrow), "{units}");
+            let [m_y, narrow_y] = [m_g, narrow].map(|m| {
+                let ends = [(y.view(), u.view()), (y0.view(), u0.view())];
+                multiplier(Activation::Gelu, maps[0], ends[0], ends[1], m)
+            });
+            assert_eq!(m_y, narrow_y, "{units} units");
         }
     }
 

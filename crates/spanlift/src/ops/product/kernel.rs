@@ -1,7 +1,7 @@
 //! The loops of a product, for one thread: Y ← [Y +] α·A·B in tiles that stay in registers.
 //!
-//! B comes in panels of [`Kernel::PANEL`] columns, a panel's row behind the other, so that a step of the inner loop
-//! loads neighbouring vectors; of A one number at a time is spread over a vector. A tile of 12 × 2 vectors (6 × 2 where
+//! B comes in panels of [`Kernel::PANEL`] columns, a panel's row behind the other, so that the inner loop reads on and on
+//! in one panel, or in two; of A one number at a time is spread over a vector. A tile of 12 × 2 vectors (6 × 2 where
 //! the machine has 16 vector registers) takes all of them but a few. The inner dimension is cut into blocks that
 //! the caches hold.
 //!
@@ -17,8 +17,8 @@ use pulp::{Simd, WithSimd};
 
 use super::turn::{self, Rows};
 
-/// Bytes of a panel's row: one AVX-512 vector, two of AVX2. A line of the cache, so that a tile uses the whole of each that
-/// it reads.
+/// Bytes of a panel's row: one AVX-512 vector, two of AVX2. As many as a line of the cache has, so that a tile uses all of
+/// what it has fetched.
 const PANEL_BYTES: usize = 64;
 /// Bytes of one column of A, or one panel column of B, in a block of the inner dimension.
 const BLOCK_BYTES: usize = 3072;
@@ -38,7 +38,7 @@ pub(super) struct Job<T> {
     /// matrix, elements from a column to the next.
     pub(super) a_stride: usize,
     pub(super) a_turned: bool,
-    /// Panels of B, each `inner` rows of [`Kernel::PANEL`]; the last filled up.
+    /// Panels of B, each of at least `inner` rows of [`Kernel::PANEL`]; the last filled up, with anything.
     pub(super) b: *const T,
     /// Elements from a panel of B to the next.
     pub(super) b_stride: usize,
@@ -191,11 +191,10 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     job: &Job<T>,
 ) {
     let width = VECTORS * size_of::<T::Vector>() / size_of::<T>();
-    let tiles = job.rows.div_ceil(ROWS).max(1);
-    let panel_row = |col: usize, k: usize| {
-        let panel = col / T::PANEL * job.b_stride;
-        job.b.wrapping_add(panel + k * T::PANEL + col % T::PANEL)
-    };
+    let lanes = width / VECTORS;
+    let tiles = job.rows.div_ceil(ROWS);
+    // Where a column of B begins.
+    let column = |col: usize| col / T::PANEL * job.b_stride + col % T::PANEL;
     let mut from = 0;
     // An empty inner dimension still writes zeros.
     while from < job.inner || from == 0 {
@@ -203,34 +202,28 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
         let onto = if from > 0 { Onto::Y } else { job.onto };
         let mut col = 0;
         while col < job.cols {
-            // A vector may be a whole panel. Behind the last there is none: its own numbers once more, for nobody.
-            let next = if width <= T::PANEL {
-                width / VECTORS
-            } else if col + T::PANEL < job.cols {
-                job.b_stride
+            // Behind the last column there is no vector: the first once more, for nobody.
+            let apart = if col + lanes < job.cols {
+                column(col + lanes) - column(col)
             } else {
                 0
             };
             // What the next tiles of columns read of B; behind the last ones, what the next block or job begins with.
             let ahead = if col + width < job.cols {
-                panel_row(col + width, from)
+                column(col + width) + from * T::PANEL
             } else {
-                panel_row(0, (from + inner) % job.inner.max(1))
+                (from + inner) % job.inner.max(1) * T::PANEL
             };
             let mut row = 0;
             while row < job.rows {
                 let left = job.rows - row;
-                // Inside A, B and Y, by the job's shapes; where the inner dimension is empty nobody reads there.
-                let (a, b, y) = {
-                    let [row_step, step] = if ALONG {
-                        [job.a_stride, 1]
-                    } else {
-                        [1, job.a_stride]
-                    };
-                    let a = job.a.wrapping_add(row * row_step + from * step);
-                    let y = job.y.wrapping_add(row * job.y_stride);
-                    (a, panel_row(col, from), y.wrapping_add(col))
+                let [row_step, step] = if ALONG {
+                    [job.a_stride, 1]
+                } else {
+                    [1, job.a_stride]
                 };
+                let fetched = ahead + row / ROWS * (inner * T::PANEL / tiles);
+                // Inside A, B and Y, by the job's shapes; where the inner dimension is empty nobody reads there.
                 let part = Part {
                     inner,
                     onto: match onto {
@@ -239,12 +232,12 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                         Onto::Zero | Onto::Y => onto,
                     },
                     cols: width.min(job.cols - col),
-                    a,
-                    b,
-                    next,
-                    ahead: ahead.wrapping_add(row / ROWS * (inner * T::PANEL / tiles)),
+                    a: job.a.wrapping_add(row * row_step + from * step),
+                    b: job.b.wrapping_add(column(col) + from * T::PANEL),
+                    apart,
+                    ahead: job.b.wrapping_add(fetched),
                     pace: STEPS * T::PANEL / tiles,
-                    y,
+                    y: job.y.wrapping_add(row * job.y_stride + col),
                 };
                 // SAFETY: the tile's rows and columns are the job's.
                 row += unsafe {
@@ -286,8 +279,8 @@ struct Part<T> {
     a: *const T,
     b: *const T,
     /// Elements from a tile's first vector of B to its second.
-    next: usize,
-    /// Where to fetch ahead from B, and elements to go on by with every [`STEPS`].
+    apart: usize,
+    /// Where to fetch ahead from B, and elements to go on by with every [`STEPS`]: the tiles of these columns share it out.
     ahead: *const T,
     pace: usize,
     y: *mut T,
@@ -325,7 +318,7 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
             // SAFETY: these vectors lie in rows of panels, which have `PANEL` elements; A has `ROWS` rows here.
             unsafe {
                 let (k, b) = ($k, $b);
-                let right = [b, b.add(part.next)].map(|b| b.cast::<T::Vector>().read_unaligned());
+                let right = [b, b.add(part.apart)].map(|b| b.cast::<T::Vector>().read_unaligned());
                 for r in 0..ROWS {
                     let a = if ALONG {
                         rows[r / 2].add(if r % 2 == 0 { k } else { next + k })
@@ -438,7 +431,15 @@ mod tests {
     where
         for<'a> &'a JobOf<T>: WithSimd<Output = ()>,
     {
-        let mut sets = vec![("none", Rounding::Twice, set(pulp::Scalar::new()))];
+        let mut sets = vec![
+            ("none", Rounding::Twice, set(pulp::Scalar::new())),
+            // As wide as AVX-512, on machines that have none.
+            (
+                "512 bits, one by one",
+                Rounding::Once,
+                set(pulp::Scalar512b),
+            ),
+        ];
         #[cfg(target_arch = "x86_64")]
         {
             use pulp::x86::{V3, V4};
@@ -574,6 +575,7 @@ mod tests {
             [12, 5, 32],
             [13, 40, 33],
             [29, 7, 16],
+            [14, 9, 48],
             [24, 0, 40],
             [7, 770, 3],
             [19, 1540, 70],

@@ -1,4 +1,4 @@
-//! W of a linear map, kept as the kernel reads it: once for both ways.
+//! W of a linear map, kept once for both ways, in panels as the kernel reads them on the way down.
 //!
 //! Down, Y ← X·Wᵀ: Wᵀ is the right factor, in panels of outputs. Back, M_x ← M_y·W: a task turns its columns of W, block by block,
 //! into panels of inputs that stay in its cache.
@@ -12,8 +12,8 @@ use super::kernel::{Job, JobOf, Onto, RowsOf};
 use super::turn::Rows;
 use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
 
-/// Rows of the left factor that are taken at a time, a multiple of every tile's: a block of them stays in the second cache, and so do
-/// its columns of the right one.
+/// Rows of the left factor that are taken at a time, a multiple of every tile's: few, so that a block of them stays in the second
+/// cache while the columns of the right one pass.
 const ROWS: usize = 96;
 /// Panels that a task takes on the way down.
 const PANELS: usize = 8;
@@ -207,7 +207,7 @@ impl<T: Real> Weights<T> {
     ///
     /// # Panics
     ///
-    /// Where the shapes do not fit.
+    /// Where the shapes do not fit, or M_y is transposed.
     pub fn back(&self, m_y: View<'_, T>, accumulate: bool, alpha: T, m_x: ViewMut<'_, T>) {
         assert!(
             m_y.cols == self.outputs && m_x.cols == self.inputs && m_x.rows == m_y.rows,
@@ -224,7 +224,8 @@ impl<T: Real> Weights<T> {
         let task = |at: usize| {
             let first = at * INPUTS;
             let inputs = INPUTS.min(self.inputs - first);
-            let mut turned = Matrix::reused(INPUTS.div_ceil(T::PANEL), T::BLOCK * T::PANEL);
+            let block = T::BLOCK.min(self.outputs);
+            let mut turned = Matrix::reused(inputs.div_ceil(T::PANEL), block * T::PANEL);
             for output in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - output);
                 self.turn(first..first + inputs, output..output + inner, &mut turned);
