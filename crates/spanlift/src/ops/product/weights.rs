@@ -8,9 +8,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernel::{Job, JobOf, Onto, RowsOf};
-use super::turn::Rows;
-use super::{Matrix, Real, View, ViewMut, pack_over_pool, panels_size};
+use super::kernel::{Job, JobOf, Onto};
+use super::{Matrix, Real, View, ViewMut, pack_over_pool, pack_panel, panels_size};
 
 /// Rows of the left factor that are taken at a time, a multiple of every tile's: few, so that a block of them stays in the second
 /// cache while the columns of the right one pass.
@@ -259,25 +258,20 @@ impl<T: Real> Weights<T> {
         (0..tasks).into_par_iter().with_max_len(1).for_each(task);
     }
 
-    /// These columns of W, in panels: of each the rows that are wanted, a panel a row of `to`. What is behind the last column may be
-    /// anything.
+    /// The rows `outputs` of W, which begin a panel, and of them the columns `inputs`, in panels of these, a panel a row of `to`.
     fn turn(&self, inputs: Range<usize>, outputs: Range<usize>, to: &mut Matrix<T>) {
-        for (panel, input) in inputs.clone().step_by(T::PANEL).enumerate() {
-            let columns = T::PANEL.min(inputs.end - input);
-            let rows = to.row_mut(panel).chunks_mut(T::PANEL * T::PANEL);
-            for (output, rows) in outputs.clone().step_by(T::PANEL).zip(rows) {
-                let from = Rows {
-                    start: self.panels[(output / T::PANEL * self.inputs + input) * T::PANEL..]
-                        .as_ptr(),
-                    stride: T::PANEL,
-                };
-                let to = Rows {
-                    start: rows.as_mut_ptr(),
-                    stride: T::PANEL,
-                };
-                let count = T::PANEL.min(outputs.end - output);
-                // SAFETY: so many rows of a panel, and of each the first numbers, become as many rows of that length.
-                unsafe { T::turn(RowsOf(from), RowsOf(to), [columns, count]) };
+        for output in outputs.clone().step_by(T::PANEL) {
+            let panel = &self.panels[output * self.inputs..][..self.inputs * T::PANEL];
+            let count = T::PANEL.min(outputs.end - output);
+            let rows = View::of(panel, self.inputs, T::PANEL).t();
+            let rows = rows.block(0..count, inputs.clone());
+            let first = (output - outputs.start) * T::PANEL;
+            for panel in 0..to.rows() {
+                pack_panel(
+                    rows,
+                    panel,
+                    &mut to.row_mut(panel)[first..][..count * T::PANEL],
+                );
             }
         }
     }
