@@ -47,6 +47,20 @@ pub(super) struct Job<T> {
     pub(super) y_stride: usize,
     pub(super) alpha: T,
     pub(super) onto: Onto<T>,
+    /// What the cache fetches meanwhile; B's next columns where it is nothing.
+    pub(super) later: Option<Later<T>>,
+}
+
+/// What is read after a job: runs of neighbours. It may lie anywhere.
+#[derive(Clone, Copy)]
+pub(super) struct Later<T> {
+    pub(super) start: *const T,
+    /// Elements from a run to the next.
+    pub(super) stride: usize,
+    /// Elements of a run.
+    pub(super) length: usize,
+    /// Number of runs. A tile fetches one, or two, so that a job of few tiles leaves some.
+    pub(super) runs: usize,
 }
 
 /// What α·A·B is added to.
@@ -193,6 +207,9 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
     let width = VECTORS * size_of::<T::Vector>() / size_of::<T>();
     let lanes = width / VECTORS;
     let tiles = job.rows.div_ceil(ROWS);
+    // Panels that a tile reads, and runs that it fetches.
+    let panels = width.div_ceil(T::PANEL);
+    let mut run = 0;
     // Where a column of B begins.
     let column = |col: usize| col / T::PANEL * job.b_stride + col % T::PANEL;
     let mut from = 0;
@@ -222,7 +239,18 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                 } else {
                     [1, job.a_stride]
                 };
-                let fetched = ahead + row / ROWS * (inner * T::PANEL / tiles);
+                let (ahead, beside, pace) = match job.later {
+                    None => {
+                        let fetched = ahead + row / ROWS * (inner * T::PANEL / tiles);
+                        let pace = STEPS * T::PANEL / tiles;
+                        (job.b.wrapping_add(fetched), job.b_stride, pace)
+                    }
+                    Some(later) => {
+                        let at = later.start.wrapping_add(run.min(later.runs) * later.stride);
+                        run += panels;
+                        (at, later.stride, STEPS * later.length / inner.max(STEPS))
+                    }
+                };
                 // Inside A, B and Y, by the job's shapes; where the inner dimension is empty nobody reads there.
                 let part = Part {
                     inner,
@@ -235,8 +263,9 @@ unsafe fn blocks<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: 
                     a: job.a.wrapping_add(row * row_step + from * step),
                     b: job.b.wrapping_add(column(col) + from * T::PANEL),
                     apart,
-                    ahead: job.b.wrapping_add(fetched),
-                    pace: STEPS * T::PANEL / tiles,
+                    ahead,
+                    beside,
+                    pace,
                     y: job.y.wrapping_add(row * job.y_stride + col),
                 };
                 // SAFETY: the tile's rows and columns are the job's.
@@ -280,8 +309,10 @@ struct Part<T> {
     b: *const T,
     /// Elements from a tile's first vector of B to its second.
     apart: usize,
-    /// Where to fetch ahead from B, and elements to go on by with every [`STEPS`]: the tiles of these columns share it out.
+    /// Where to fetch ahead, elements from there to the second such place, and elements to go on by with every [`STEPS`]: the tiles
+    /// share it out.
     ahead: *const T,
+    beside: usize,
     pace: usize,
     y: *mut T,
 }
@@ -339,7 +370,7 @@ unsafe fn tile<S: Simd, T: Lanes<S> + Kernel, const ROWS: usize, const ALONG: bo
         }
         prefetch(ahead);
         if lanes == T::PANEL {
-            prefetch(ahead.wrapping_add(job.b_stride));
+            prefetch(ahead.wrapping_add(part.beside));
         }
         ahead = ahead.wrapping_add(part.pace);
         b = b.wrapping_add(STEPS * T::PANEL);
@@ -527,6 +558,13 @@ mod tests {
                     At::Y => Onto::Y,
                     At::Bias => Onto::Bias(self.bias.as_ptr()),
                 },
+                // A hint, whatever lies there.
+                later: matches!(self.onto, At::Y).then_some(Later {
+                    start: std::ptr::null(),
+                    stride: 1000,
+                    length: 77,
+                    runs: 3,
+                }),
             }));
             y
         }

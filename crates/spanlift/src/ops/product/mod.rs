@@ -347,6 +347,7 @@ impl<T: Real> Panels<T> {
                 y_stride: y.row_stride,
                 alpha,
                 onto: if accumulate { Onto::Y } else { Onto::Zero },
+                later: None,
             }));
         }
     }
@@ -664,7 +665,7 @@ mod tests {
         };
         let (y, m_x) = both(0..205, 1);
         assert_eq!(both(0..205, 3), (y.clone(), m_x.clone()));
-        for rows in [0..1, 7..20, 190..205, 33..100] {
+        for rows in [4..4, 0..1, 7..20, 190..205, 33..100] {
             let (part, back) = both(rows.clone(), 2);
             for (at, i) in rows.enumerate() {
                 assert_eq!((part.row(at), back.row(at)), (y.row(i), m_x.row(i)), "{i}");

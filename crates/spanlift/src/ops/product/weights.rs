@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernel::{Job, JobOf, Onto};
+use super::kernel::{Job, JobOf, Later, Onto};
 use super::{Matrix, Real, View, ViewMut, pack_over_pool, pack_panel, panels_size};
 
 /// Rows of the left factor that are taken at a time, a multiple of every tile's: few, so that a block of them stays in the second
@@ -192,6 +192,7 @@ impl<T: Real> Weights<T> {
                     y_stride: y.row_stride,
                     alpha: T::ONE,
                     onto: Onto::Bias(bias[cols.clone()].as_ptr()),
+                    later: None,
                 }));
                 for i in 0..rows {
                     done(row + i, cols.start, segment(i));
@@ -228,7 +229,16 @@ impl<T: Real> Weights<T> {
             for output in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - output);
                 self.turn(first..first + inputs, output..output + inner, &mut turned);
+                // What is turned next, by this task or the one behind it: a part while each of the jobs runs.
+                let next = if output + inner < self.outputs {
+                    (output + inner) * self.inputs + first * T::PANEL
+                } else {
+                    (first + inputs) * T::PANEL
+                };
+                let jobs = m_y.rows.div_ceil(ROWS).max(1);
+                let runs = block.div_ceil(T::PANEL).div_ceil(jobs);
                 for row in (0..m_y.rows).step_by(ROWS) {
+                    let run = next + row / ROWS * runs * self.inputs * T::PANEL;
                     // SAFETY: the rows and columns lie inside M_y, W and M_x, and these columns of M_x are this task's alone.
                     unsafe {
                         T::run(&JobOf(Job {
@@ -248,6 +258,12 @@ impl<T: Real> Weights<T> {
                             } else {
                                 Onto::Zero
                             },
+                            later: Some(Later {
+                                start: self.panels.as_ptr().wrapping_add(run),
+                                stride: self.inputs * T::PANEL,
+                                length: inputs * T::PANEL,
+                                runs,
+                            }),
                         }));
                     }
                 }
