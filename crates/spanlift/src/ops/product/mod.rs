@@ -406,9 +406,22 @@ pub fn add_outer<T: Real>(y: ViewMut<'_, T>, a: View<'_, T>, b: View<'_, T>) {
 fn pack<T: Real>(b: View<'_, T>) -> Matrix<T> {
     let mut panels = Matrix::reused(panels_size(b), 1);
     let size = (b.rows * T::PANEL).max(1);
-    for (panel, to) in panels.data_mut().chunks_mut(size).enumerate() {
-        pack_panel(b, panel, to);
+    // Whole panels of rows row by row, so that what is read lies in one piece.
+    let whole = if b.col_stride == 1 {
+        b.cols / T::PANEL
+    } else {
+        0
+    };
+    if whole > 0 {
+        let to = panels.data_mut();
+        for k in 0..b.rows {
+            for (panel, from) in b.row(k).chunks_exact(T::PANEL).enumerate() {
+                to[panel * size + k * T::PANEL..][..T::PANEL].copy_from_slice(from);
+            }
+        }
     }
+    let others = panels.data_mut().chunks_mut(size).enumerate().skip(whole);
+    others.for_each(|(panel, to)| pack_panel(b, panel, to));
     panels
 }
 
