@@ -58,28 +58,43 @@ pub(crate) fn slope<T: Real>(f: Activation, u: T) -> T {
     }
 }
 
-/// Δf/Δu, or its limit.
+/// Where GELU's Δg/Δu takes Φ and φ: at the middle of a small step, else at its end.
 #[inline(always)]
+fn gelu_point<T: Real>(u: T, u0: T) -> T {
+    if is_small(u, u0) {
+        T::of(0.5) * (u + u0)
+    } else {
+        u
+    }
+}
+
+/// GELU's Δg/Δu, or its limit; `at` is [`gelu_point`].
+#[inline(always)]
+fn gelu_rescale<T: Real>(u: T, u0: T, at: T) -> T {
+    let (d, (cdf, pdf)) = (u - u0, at.normal());
+    let third = pdf * at * (at * at - T::of(4.0));
+    let near = cdf + at * pdf + third * d * d * T::of(1.0 / 24.0);
+    let far = (at * cdf - value(Activation::Gelu, u0)) / d;
+    if is_small(u, u0) { near } else { far }
+}
+
+#[inline(always)]
+fn is_small<T: Real>(u: T, u0: T) -> bool {
+    (u - u0).abs() < T::SMALL_STEP
+}
+
+/// Δf/Δu, or its limit.
 fn rescale<T: Real>(f: Activation, u: T, u0: T) -> T {
-    let d = u - u0;
-    let mid = T::of(0.5) * (u + u0);
-    let quotient = (value(f, u) - value(f, u0)) / d;
-    let (near, small) = match f {
-        Activation::Gelu => {
-            let (cdf, pdf) = mid.normal();
-            let third = pdf * mid * (mid * mid - T::of(4.0));
-            (
-                cdf + mid * pdf + third * d * d * T::of(1.0 / 24.0),
-                d.abs() < T::SMALL_STEP,
-            )
-        }
-        Activation::GeluTanh => {
+    match f {
+        Activation::Gelu => gelu_rescale(u, u0, gelu_point(u, u0)),
+        Activation::GeluTanh if is_small(u, u0) => {
+            let mid = T::of(0.5) * (u + u0);
             let simpson = slope(f, u) + T::of(4.0) * slope(f, mid) + slope(f, u0);
-            (simpson * T::of(1.0 / 6.0), d.abs() < T::SMALL_STEP)
+            simpson * T::of(1.0 / 6.0)
         }
-        Activation::Relu => (slope(f, u), d == T::ZERO),
-    };
-    if small { near } else { quotient }
+        Activation::Relu if u == u0 => slope(f, u),
+        _ => (value(f, u) - value(f, u0)) / (u - u0),
+    }
 }
 
 /// g for one row, or part of one.
@@ -118,12 +133,23 @@ vectorised! {
     }
 }
 
+/// Elements of a row that are taken at a time.
+const SOME: usize = 128;
+
 vectorised! {
     fn gelu_multiplier_row<'a, T: Real>(u: &'a [T], u0: &'a [T], m: &'a mut [T]) -> () {
-        let n = m.len();
-        let (u, u0) = (&u[..n], &u0[..n]);
-        for k in 0..n {
-            m[k] *= rescale(Activation::Gelu, u[k], u0[k]);
+        let mut at = [T::ZERO; SOME];
+        let parts = u.chunks(SOME).zip(u0.chunks(SOME));
+        for ((u, u0), m) in parts.zip(m.chunks_mut(SOME)) {
+            let n = m.len();
+            let (u, u0, at) = (&u[..n], &u0[..n], &mut at[..n]);
+            // A loop of its own: in one, a branch would be made of the two choices by the same condition, and no vectors.
+            for k in 0..n {
+                at[k] = gelu_point(u[k], u0[k]);
+            }
+            for k in 0..n {
+                m[k] *= gelu_rescale(u[k], u0[k], at[k]);
+            }
         }
     }
 }
@@ -229,16 +255,28 @@ mod tests {
         }
     }
 
-    /// A row long enough for whole vectors equals the row of one.
+    /// A row long enough for whole vectors, and for more than are taken at a time, equals the rows of one.
     #[test]
     fn a_long_row_equals_single_elements() {
-        let u: Vec<f32> = (0..37).map(|k| (k as f32 * 0.7 - 12.0) * 0.5).collect();
-        let mut g = vec![0.0; 37];
+        const N: usize = 2 * SOME + 37;
+        let u: Vec<f32> = (0..N).map(|k| (k as f32 * 0.7).sin() * 6.0).collect();
+        let mut g = vec![0.0; N];
         forward(Activation::Gelu, &u, &mut g);
-        for k in 0..37 {
+        // Small steps and large ones side by side.
+        let step = |k: usize| if k % 3 == 0 { 1.0 } else { 0.02 };
+        let u0: Vec<f32> = (0..N).map(|k| u[k] - step(k)).collect();
+        let row = |x: &[f32]| Matrix::from_vec(1, x.len(), x.to_vec());
+        let [ends, starts] = [&u, &u0].map(|x| row(x));
+        let mut m = row(&[1.5; N]);
+        multiplier(Activation::Gelu, ends.view(), starts.view(), &mut m);
+        for k in 0..N {
             let mut one = [0.0];
             forward(Activation::Gelu, &u[k..=k], &mut one);
             assert!((g[k] - one[0]).abs() <= 1e-7);
+            let mut one = row(&[1.5]);
+            let [end, start] = [row(&u[k..=k]), row(&u0[k..=k])];
+            multiplier(Activation::Gelu, end.view(), start.view(), &mut one);
+            assert_eq!(m.data()[k], one.data()[0], "{k}");
         }
     }
 }
