@@ -135,17 +135,25 @@ fn read<T: Real>(
         });
     }
     let randomised = drawing.as_ref().map(|drawing| drawing.randomise.clone());
-    let mut weights = None;
-    if let Some(found) = &files.weights {
-        let config = config.as_ref();
-        weights = tree::read::<T>(found, &sizes, config, drawing, &mut problems, &mut notes);
-    }
+    // Side by side: the weights take all threads there are, the text one.
+    let before = problems.len();
+    let mut found = (Vec::new(), Vec::new());
+    let (weights, text) = rayon::join(
+        || {
+            let (problems, notes) = (&mut found.0, &mut found.1);
+            let (weights, config) = (files.weights.as_ref()?, config.as_ref());
+            tree::read::<T>(weights, &sizes, config, drawing, problems, notes)
+        },
+        || vocabulary::read(&files, &sizes, &mut problems, &mut notes),
+    );
+    problems.splice(before..before, found.0);
+    notes.splice(0..0, found.1);
     let rows = weights
         .as_ref()
         .map(|weights| weights.embeddings.word_embeddings.rows())
         .filter(|&rows| rows > 0)
         .or(sizes.vocabulary);
-    let vocabulary = vocabulary::read(&files, rows, &sizes, &mut problems, &mut notes);
+    let vocabulary = text.and_then(|text| text.vocabulary(rows, &sizes, &mut problems, &mut notes));
 
     match (config, weights, vocabulary) {
         (Some(config), Some(weights), Some(vocabulary)) if problems.is_empty() => {

@@ -20,14 +20,24 @@ use super::json::{Fields, not_json, utf8};
 use super::{Problem, parts};
 use crate::encode::{SpecialTokens, Template, Vocabulary};
 
-/// Makes the vocabulary and holds it against the embedding table of `rows` rows.
+/// What the files of text hold.
+pub(super) struct Text {
+    /// The tokenizer's.
+    file: &'static str,
+    tokenizer: Tokenizer,
+    special: SpecialTokens,
+    /// How many tokens there are, and the one of the largest id.
+    tokens: usize,
+    largest: Option<(u32, String)>,
+}
+
+/// Reads them.
 pub(super) fn read(
     files: &Files<'_>,
-    rows: Option<usize>,
     sizes: &Sizes,
     problems: &mut Vec<Problem>,
     notes: &mut Vec<String>,
-) -> Option<Vocabulary> {
+) -> Option<Text> {
     let names = &sizes.names.text;
     let config = files.tokenizer_config.as_deref();
     let settings = config.map(|bytes| Settings::read(bytes, names, problems));
@@ -63,21 +73,62 @@ pub(super) fn read(
             return None;
         }
     };
-    if let Some(rows) = rows {
-        against(&tokenizer, file, rows, problems, notes);
-    }
-    let template = Template {
-        separators: names.separators,
-        passage_segment: names.passage_segment,
-        pad_moves_positions: sizes.names.config.positions_behind_padding,
-    };
-    let positions = sizes.positions().unwrap_or(0);
-    match Vocabulary::new(tokenizer, &own().special, template, positions) {
-        Ok(vocabulary) => Some(vocabulary),
-        Err(missing) => {
-            let problem = |(role, name)| Problem::SpecialToken { file, role, name };
-            problems.extend(missing.into_iter().map(problem));
-            None
+    let vocabulary = tokenizer.get_vocab(true);
+    Some(Text {
+        file,
+        tokenizer,
+        special: own().special,
+        tokens: vocabulary.len(),
+        // By name where two have the same id, so that a message is always the same.
+        largest: vocabulary.into_iter().map(|(token, id)| (id, token)).max(),
+    })
+}
+
+impl Text {
+    /// Makes the vocabulary and holds it against the embedding table of `rows` rows: every id needs one; rows without an id are
+    /// common (tables are padded to a round size) and harmless.
+    pub(super) fn vocabulary(
+        self,
+        rows: Option<usize>,
+        sizes: &Sizes,
+        problems: &mut Vec<Problem>,
+        notes: &mut Vec<String>,
+    ) -> Option<Vocabulary> {
+        let Self {
+            file,
+            tokenizer,
+            special,
+            tokens,
+            largest,
+        } = self;
+        if let Some(rows) = rows {
+            if let Some((id, token)) = largest.filter(|&(id, _)| id as usize >= rows) {
+                problems.push(Problem::VocabularyTooLarge {
+                    file,
+                    id,
+                    token,
+                    rows,
+                });
+            } else if tokens < rows {
+                notes.push(format!(
+                    "{file}: {tokens} tokens for {rows} rows of `word_embeddings`: some rows are never used"
+                ));
+            }
+        }
+        let names = &sizes.names.text;
+        let template = Template {
+            separators: names.separators,
+            passage_segment: names.passage_segment,
+            pad_moves_positions: sizes.names.config.positions_behind_padding,
+        };
+        let positions = sizes.positions().unwrap_or(0);
+        match Vocabulary::new(tokenizer, &special, template, positions) {
+            Ok(vocabulary) => Some(vocabulary),
+            Err(missing) => {
+                let problem = |(role, name)| Problem::SpecialToken { file, role, name };
+                problems.extend(missing.into_iter().map(problem));
+                None
+            }
         }
     }
 }
@@ -415,31 +466,5 @@ fn made_of(
             problems.push(Problem::Tokenizer { file, reason });
             None
         }
-    }
-}
-
-/// Every id needs a row; rows without an id are common (tables are padded to a round size) and harmless.
-fn against(
-    tokenizer: &Tokenizer,
-    file: &'static str,
-    rows: usize,
-    problems: &mut Vec<Problem>,
-    notes: &mut Vec<String>,
-) {
-    let vocabulary = tokenizer.get_vocab(true);
-    let tokens = vocabulary.len();
-    // By name where two have the same id, so that the message is always the same.
-    let largest = vocabulary.into_iter().map(|(token, id)| (id, token)).max();
-    if let Some((id, token)) = largest.filter(|&(id, _)| id as usize >= rows) {
-        problems.push(Problem::VocabularyTooLarge {
-            file,
-            id,
-            token,
-            rows,
-        });
-    } else if tokens < rows {
-        notes.push(format!(
-            "{file}: {tokens} tokens for {rows} rows of `word_embeddings`: some rows are never used"
-        ));
     }
 }
