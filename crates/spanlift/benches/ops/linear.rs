@@ -33,7 +33,14 @@ impl Bench {
                 // Of the walk's last layer only this map is for all rows.
                 let times = if at == 0 { layers } else { layers - 1 };
                 let each = if rows == tokens { times } else { 0 };
-                self.linear_back(map, rows, each);
+                // As the walk has them: those of a feed-forward block's units may have columns behind.
+                let m_y = if at == 2 {
+                    let m_z = self.matrix(rows, output.weight.outputs());
+                    feed_forward::multiplier_of_output(output, &m_z)
+                } else {
+                    self.matrix(rows, map.weight.outputs())
+                };
+                self.linear_back(map, &m_y, each);
             }
         }
         self.reveal_cancel(intermediate);
@@ -103,16 +110,21 @@ impl Bench {
         self.time((KINDS[0], each, &name), work, worst, || (), run);
     }
 
-    fn linear_back(&mut self, map: &Linear<f32>, rows: usize, each: usize) {
-        let (inputs, outputs) = (map.weight.inputs(), map.weight.outputs());
-        let m_y = self.matrix(rows, outputs);
+    fn linear_back(&mut self, map: &Linear<f32>, m_y: &Matrix<f32>, each: usize) {
+        let (inputs, outputs, rows) = (map.weight.inputs(), map.weight.outputs(), m_y.rows());
         let few = some(rows);
-        let m = plain::rows(&m_y, few.clone(), 0..outputs);
+        let m = plain::rows(m_y, few.clone(), 0..outputs);
+        let m_y = m_y.view().block(0..rows, 0..outputs);
         let want = plain::product(&m, &plain::weight(map));
-        let got = plain::rows(&linear::multiplier(map, &m_y), few, 0..inputs);
+        let back = || {
+            let mut m_x = Matrix::reused(rows, inputs);
+            map.weight.back(m_y, false, 1.0, m_x.view_mut());
+            m_x
+        };
+        let got = plain::rows(&back(), few, 0..inputs);
         let name = format!("back {outputs} → {inputs}, {rows} rows");
         let work = Work::Product(2.0 * (rows * inputs * outputs) as f64);
-        let run = |()| linear::multiplier(map, &m_y).recycle();
+        let run = |()| back().recycle();
         self.time((KINDS[1], each, &name), work, off(&got, &want), || (), run);
     }
 
