@@ -18,4 +18,4 @@ pub mod targets;
 
 pub use meter::{Memory, measure};
 pub use mutate::Shape;
-pub use run::{Bound, Finding, Outcome, Plan, Probe, Report, Run, Step, Target, run};
+pub use run::{Bound, Finding, Outcome, Plan, Probe, Report, Run, Step, Target, alone, run};

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use spanlift_fuzz::{Outcome, Plan, Probe, Report, Target, run, targets};
+use spanlift_fuzz::{Outcome, Plan, Probe, Report, Target, alone, run, targets};
 
 /// Damaged and hostile files against every reader of Spanlift.
 #[derive(Parser)]
@@ -81,7 +81,7 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         };
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let outcome = (target.run)(&bytes, &mut Probe::default());
+        let outcome = alone(|| (target.run)(&bytes, &mut Probe::default()))?;
         println!("{outcome:?}");
         return Ok(ExitCode::from(u8::from(matches!(
             outcome,

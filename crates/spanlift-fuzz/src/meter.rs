@@ -1,7 +1,7 @@
 //! What an input costs in memory: an allocator that counts, for each thread, the live bytes and the largest request.
 //!
-//! The counts are those of the thread that measures. Bytes that another thread allocates (the engine's pool) are not
-//! seen; the readers measured here work on the thread that calls them.
+//! The counts are those of the thread that measures. Bytes that another thread allocates are not seen: readers run in a pool of
+//! that thread alone ([`alone`](crate::alone)).
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

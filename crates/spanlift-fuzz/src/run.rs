@@ -228,7 +228,9 @@ pub fn run(target: &Target, plan: &Plan) -> io::Result<Report> {
         let workers: Vec<_> = (0..plan.threads)
             .map(|thread| {
                 let (desk, found) = (&desks[thread], &found);
-                scope.spawn(move || work(target, plan, thread, desk, start, found))
+                scope.spawn(move || {
+                    alone(|| work(target, plan, thread, desk, start, found)).and_then(|part| part)
+                })
             })
             .collect();
         let parts: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
@@ -252,6 +254,17 @@ pub fn run(target: &Target, plan: &Plan) -> io::Result<Report> {
     report.steps = probe.steps;
     report.took = start.elapsed();
     Ok(report)
+}
+
+/// Runs `f` in a pool of one thread, so that whatever a reader has done by others is done by the thread that is measured, and a panic
+/// is its own.
+///
+/// # Errors
+///
+/// Where the system gives no thread.
+pub fn alone<R: Send>(f: impl FnOnce() -> R + Send) -> io::Result<R> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    Ok(pool.map_err(io::Error::other)?.install(f))
 }
 
 type Found = Mutex<(HashSet<String>, Vec<Finding>)>;
@@ -419,6 +432,30 @@ mod tests {
         factor: 2,
         constant: 100,
     };
+
+    /// What a reader leaves to another thread is seen all the same.
+    #[test]
+    fn a_reader_s_helpers_are_measured_and_their_panics_told() {
+        let panics = target(|bytes, _| {
+            let helped = || assert!(!bytes.starts_with(b"one"), "it begins");
+            rayon::join(|| (), helped);
+            Outcome::Read
+        });
+        let report = run(&panics, &plan()).unwrap();
+        assert_eq!(report.findings.len(), 1);
+        assert!(report.findings[0].what.contains("it begins"));
+
+        let greedy = target(|bytes, probe| {
+            let length = 3 * bytes.len() + 200;
+            probe.step("read", bytes.len(), SMALL, || {
+                rayon::join(|| (), || drop(std::hint::black_box(vec![1_u8; length])));
+            });
+            Outcome::Refused
+        });
+        let report = run(&greedy, &plan()).unwrap();
+        assert_eq!(report.findings.len(), 1);
+        assert!(report.findings[0].what.contains("read: memory"));
+    }
 
     /// The gates themselves: each must see what it is there for.
     #[test]
