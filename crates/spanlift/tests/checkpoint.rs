@@ -1030,6 +1030,35 @@ fn everything_is_reported_at_once() {
     }
 }
 
+/// Though both are read at the same time.
+#[test]
+fn the_weights_are_told_before_the_text() {
+    let (problems, message) = Tiny::new()
+        .set(QUERY, 5, f32::NAN)
+        .file("tokenizer_config.json", r#"{"do_lower_case": 1}"#)
+        .problems();
+    assert_eq!(problems.len(), 2, "{message}");
+    assert!(
+        matches!(&problems[0], Problem::NonFinite { tensor, .. } if tensor == QUERY)
+            && matches!(&problems[1], Problem::Field { field, .. } if *field == "do_lower_case"),
+        "{message}"
+    );
+
+    let words = WORDS.join("\n") + "\nold\n";
+    let notes = Tiny::of(Dtype::F32, 22)
+        .tensor("classifier.bias", Dtype::F32, &[3])
+        .file("vocab.txt", words)
+        .loaded()
+        .notes;
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    for (note, part) in notes
+        .iter()
+        .zip(["classifier.bias", "1 lines repeat", "for 22 rows"])
+    {
+        assert!(note.contains(part), "{part} in {note}");
+    }
+}
+
 #[test]
 fn tensors_are_checked_without_a_config() {
     let tiny = Tiny::new()

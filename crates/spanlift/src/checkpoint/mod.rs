@@ -136,7 +136,7 @@ fn read<T: Real>(
     }
     let randomised = drawing.as_ref().map(|drawing| drawing.randomise.clone());
     // Side by side: the weights take all threads there are, the text one.
-    let before = problems.len();
+    let before = (problems.len(), notes.len());
     let mut found = (Vec::new(), Vec::new());
     let (weights, text) = rayon::join(
         || {
@@ -146,8 +146,9 @@ fn read<T: Real>(
         },
         || vocabulary::read(&files, &sizes, &mut problems, &mut notes),
     );
-    problems.splice(before..before, found.0);
-    notes.splice(0..0, found.1);
+    // As if the weights had been first.
+    problems.splice(before.0..before.0, found.0);
+    notes.splice(before.1..before.1, found.1);
     let rows = weights
         .as_ref()
         .map(|weights| weights.embeddings.word_embeddings.rows())

@@ -26,8 +26,9 @@ pub(super) struct Text {
     file: &'static str,
     tokenizer: Tokenizer,
     special: SpecialTokens,
-    /// How many tokens there are, and the one of the largest id.
+    /// How many tokens there are.
     tokens: usize,
+    /// The largest id, and its token.
     largest: Option<(u32, String)>,
 }
 
