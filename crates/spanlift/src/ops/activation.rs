@@ -83,17 +83,25 @@ fn is_small<T: Real>(u: T, u0: T) -> bool {
     (u - u0).abs() < T::SMALL_STEP
 }
 
-/// Δf/Δu, or its limit.
-fn rescale<T: Real>(f: Activation, u: T, u0: T) -> T {
-    match f {
-        Activation::Gelu => gelu_rescale(u, u0, gelu_point(u, u0)),
-        Activation::GeluTanh if is_small(u, u0) => {
-            let mid = T::of(0.5) * (u + u0);
-            let simpson = slope(f, u) + T::of(4.0) * slope(f, mid) + slope(f, u0);
-            simpson * T::of(1.0 / 6.0)
-        }
-        Activation::Relu if u == u0 => slope(f, u),
-        _ => (value(f, u) - value(f, u0)) / (u - u0),
+/// Δf/Δu of the tanh form, or its limit.
+fn tanh_rescale<T: Real>(u: T, u0: T) -> T {
+    let f = Activation::GeluTanh;
+    if is_small(u, u0) {
+        let mid = T::of(0.5) * (u + u0);
+        let simpson = slope(f, u) + T::of(4.0) * slope(f, mid) + slope(f, u0);
+        simpson * T::of(1.0 / 6.0)
+    } else {
+        (value(f, u) - value(f, u0)) / (u - u0)
+    }
+}
+
+/// ReLU's Δf/Δu, or its limit.
+fn relu_rescale<T: Real>(u: T, u0: T) -> T {
+    let (f, d) = (Activation::Relu, u - u0);
+    if d == T::ZERO {
+        slope(f, u)
+    } else {
+        (value(f, u) - value(f, u0)) / d
     }
 }
 
@@ -117,9 +125,13 @@ pub fn multiplier<T: Real>(f: Activation, u: View<'_, T>, u0: View<'_, T>, m: &m
     each_row(m, |i, m| {
         let (u, u0) = (u.row(i), u0.row(i));
         let m = &mut m[..u.len()];
+        let each = |m: &mut [T], rescale: fn(T, T) -> T| {
+            (0..m.len()).for_each(|k| m[k] *= rescale(u[k], u0[k]));
+        };
         match f {
             Activation::Gelu => gelu_multiplier_row(u, u0, m),
-            _ => (0..m.len()).for_each(|k| m[k] *= rescale(f, u[k], u0[k])),
+            Activation::GeluTanh => each(m, tanh_rescale),
+            Activation::Relu => each(m, relu_rescale),
         }
     });
 }
@@ -138,6 +150,7 @@ const SOME: usize = 128;
 
 vectorised! {
     fn gelu_multiplier_row<'a, T: Real>(u: &'a [T], u0: &'a [T], m: &'a mut [T]) -> () {
+        let (u, u0) = (&u[..m.len()], &u0[..m.len()]);
         let mut at = [T::ZERO; SOME];
         let parts = u.chunks(SOME).zip(u0.chunks(SOME));
         for ((u, u0), m) in parts.zip(m.chunks_mut(SOME)) {

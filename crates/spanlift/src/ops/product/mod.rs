@@ -406,7 +406,7 @@ pub fn add_outer<T: Real>(y: ViewMut<'_, T>, a: View<'_, T>, b: View<'_, T>) {
 fn pack<T: Real>(b: View<'_, T>) -> Matrix<T> {
     let mut panels = Matrix::reused(panels_size(b), 1);
     let size = (b.rows * T::PANEL).max(1);
-    // Whole panels of rows row by row, so that what is read lies in one piece.
+    // Where B's rows lie in one piece, its whole panels are filled a row of B at a time.
     let whole = if b.col_stride == 1 {
         b.cols / T::PANEL
     } else {

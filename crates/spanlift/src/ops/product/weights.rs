@@ -229,7 +229,7 @@ impl<T: Real> Weights<T> {
             for output in (0..self.outputs.max(1)).step_by(T::BLOCK) {
                 let inner = T::BLOCK.min(self.outputs - output);
                 self.turn(first..first + inputs, output..output + inner, &mut turned);
-                // What is turned next, by this task or the one behind it: a part while each of the jobs runs.
+                // What is turned next, by this task or the one behind it, where there is one: a part while each of the jobs runs.
                 let next = if output + inner < self.outputs {
                     (output + inner) * self.inputs + first * T::PANEL
                 } else {
