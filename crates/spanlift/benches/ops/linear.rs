@@ -7,6 +7,36 @@ use spanlift::ops::{Matrix, feed_forward, linear};
 use super::plain;
 use super::{Bench, KINDS, Sizes, Work, off, some};
 
+/// The map of a layer.
+#[derive(Clone, Copy)]
+enum Part {
+    Qkv,
+    Attention,
+    Intermediate,
+    Output,
+}
+
+impl Part {
+    /// As the walk does it: what it makes, or nothing where it adds to `sum`.
+    fn back(
+        self,
+        map: &Linear<f32>,
+        m_y: &Matrix<f32>,
+        sum: &mut Matrix<f32>,
+    ) -> Option<Matrix<f32>> {
+        match self {
+            Self::Qkv | Self::Intermediate => {
+                // Of the block's units there may be columns behind.
+                let m_y = m_y.view().block(0..m_y.rows(), 0..map.weight.outputs());
+                linear::multiplier_onto(map, m_y, sum);
+                None
+            }
+            Self::Attention => Some(linear::multiplier(map, m_y)),
+            Self::Output => Some(feed_forward::multiplier_of_output(map, m_y)),
+        }
+    }
+}
+
 impl Bench {
     pub(crate) fn linear(&mut self) {
         let Sizes { tokens, layers, .. } = self.sizes;
@@ -19,7 +49,12 @@ impl Bench {
             output,
             ..
         } = &layer.feed_forwards[0];
-        let maps = [qkv, &layer.attention_output, intermediate, output];
+        let parts = [
+            (qkv, Part::Qkv),
+            (&layer.attention_output, Part::Attention),
+            (intermediate, Part::Intermediate),
+            (output, Part::Output),
+        ];
         for rows in [tokens, 2 * tokens] {
             let each = if rows == tokens { 0 } else { layers };
             self.linear_forward(qkv, rows, each);
@@ -29,18 +64,14 @@ impl Bench {
         let head = self.encoder.qa_outputs.clone();
         self.linear_forward(&head, 2 * tokens, 1);
         for rows in [tokens, 2 * tokens] {
-            for (at, map) in maps.into_iter().enumerate() {
+            for (map, part) in parts {
                 // Of the walk's last layer only this map is for all rows.
-                let times = if at == 0 { layers } else { layers - 1 };
-                let each = if rows == tokens { times } else { 0 };
-                // As the walk has them: those of a feed-forward block's units may have columns behind.
-                let m_y = if at == 2 {
-                    let m_z = self.matrix(rows, output.weight.outputs());
-                    feed_forward::multiplier_of_output(output, &m_z)
-                } else {
-                    self.matrix(rows, map.weight.outputs())
+                let times = match part {
+                    Part::Qkv => layers,
+                    Part::Attention | Part::Intermediate | Part::Output => layers - 1,
                 };
-                self.linear_back(map, &m_y, each);
+                let each = if rows == tokens { times } else { 0 };
+                self.linear_back([map, output], part, rows, each);
             }
         }
         self.reveal_cancel(intermediate);
@@ -110,21 +141,33 @@ impl Bench {
         self.time((KINDS[0], each, &name), work, worst, || (), run);
     }
 
-    fn linear_back(&mut self, map: &Linear<f32>, m_y: &Matrix<f32>, each: usize) {
-        let (inputs, outputs, rows) = (map.weight.inputs(), map.weight.outputs(), m_y.rows());
-        let few = some(rows);
-        let m = plain::rows(m_y, few.clone(), 0..outputs);
-        let m_y = m_y.view().block(0..rows, 0..outputs);
-        let want = plain::product(&m, &plain::weight(map));
-        let back = || {
-            let mut m_x = Matrix::reused(rows, inputs);
-            map.weight.back(m_y, false, 1.0, m_x.view_mut());
-            m_x
+    fn linear_back(
+        &mut self,
+        [map, output]: [&Linear<f32>; 2],
+        part: Part,
+        rows: usize,
+        each: usize,
+    ) {
+        let (inputs, outputs) = (map.weight.inputs(), map.weight.outputs());
+        let m_y = match part {
+            Part::Intermediate => {
+                let m_z = self.matrix(rows, output.weight.outputs());
+                feed_forward::multiplier_of_output(output, &m_z)
+            }
+            Part::Qkv | Part::Attention | Part::Output => self.matrix(rows, outputs),
         };
-        let got = plain::rows(&back(), few, 0..inputs);
+        let few = some(rows);
+        let m = plain::rows(&m_y, few.clone(), 0..outputs);
+        let want = plain::product(&m, &plain::weight(map));
+        let mut sum = Matrix::zeros(rows, inputs);
+        let made = part.back(map, &m_y, &mut sum);
+        let got = plain::rows(made.as_ref().unwrap_or(&sum), few, 0..inputs);
         let name = format!("back {outputs} → {inputs}, {rows} rows");
         let work = Work::Product(2.0 * (rows * inputs * outputs) as f64);
-        let run = |()| back().recycle();
+        let run = |()| {
+            let made = part.back(map, &m_y, &mut sum);
+            made.into_iter().for_each(Matrix::recycle);
+        };
         self.time((KINDS[1], each, &name), work, off(&got, &want), || (), run);
     }
 
