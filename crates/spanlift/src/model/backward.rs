@@ -149,18 +149,23 @@ pub fn walk<T: Real, E: EdgeSink<T>, X: Taps<T>>(
                     parts: [&x.1, &x0.1],
                     layers: [&x.0, &x0.0],
                 };
-                let pruned = Some((wanted, behind));
-                backward_layer(
+                let walked = backward_layer(
                     encoder,
                     (layer, l),
                     layout,
                     pair,
-                    pruned,
+                    Some((wanted, behind)),
                     rules,
                     &mut m,
                     edges,
                     taps,
-                )
+                );
+                for (layer, _) in pruned {
+                    if let Cow::Owned(layer) = layer {
+                        layer.recycle();
+                    }
+                }
+                walked
             }
         });
         again.recycle();
