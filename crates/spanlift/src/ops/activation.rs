@@ -276,7 +276,7 @@ mod tests {
         let mut g = vec![0.0; N];
         forward(Activation::Gelu, &u, &mut g);
         // Small steps and large ones side by side.
-        let step = |k: usize| if k % 3 == 0 { 1.0 } else { 0.02 };
+        let step = |k: usize| if k.is_multiple_of(3) { 1.0 } else { 0.02 };
         let u0: Vec<f32> = (0..N).map(|k| u[k] - step(k)).collect();
         let row = |x: &[f32]| Matrix::from_vec(1, x.len(), x.to_vec());
         let [ends, starts] = [&u, &u0].map(|x| row(x));
