@@ -55,8 +55,8 @@ fn main() {
     let (memory, folder): (Vec<_>, Vec<_>) = (0..9).map(|_| (ready(MEMORY), ready(ONCE))).unzip();
     println!(
         "default model, F16, with its tokenizer: ready in {:.0} ms from memory, {:.0} ms from its folder",
-        1e3 * median(memory.into_iter()),
-        1e3 * median(folder.into_iter())
+        1e3 * median(memory),
+        1e3 * median(folder)
     );
     let shapes = shapes();
     let count: usize = shapes.iter().map(|(_, shape)| size(shape)).sum();

@@ -59,8 +59,8 @@ pub(super) struct Later<T> {
     pub(super) stride: usize,
     /// Elements of a run.
     pub(super) length: usize,
-    /// Number of runs. A tile fetches one, or two where it reads two panels: few tiles leave some, and what many have left over fetch
-    /// the run behind the last.
+    /// Number of runs. A tile fetches one, or two where it reads two panels. Where there are few tiles some runs are left; where there are
+    /// more than it takes, the others fetch the run behind the last.
     pub(super) runs: usize,
 }
 
